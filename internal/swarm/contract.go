@@ -1,0 +1,149 @@
+// Package swarm is one transfer as a state machine: events in, actions out.
+//
+// The driver (package transfer, or a simulation) reports what happened by
+// calling the event methods of a Swarm, each with the current time, and then
+// carries out what Actions returns, in order. The machine never blocks, reads no
+// clock and draws randomness only from the source it was given, so a run can be
+// replayed. It is not safe for concurrent use: one goroutine owns it.
+//
+// Strategy: rules R1-R8 of the design study (docs/architecture.md, "Strategy").
+package swarm
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"tandem/internal/content"
+	"tandem/internal/fault"
+	"tandem/internal/peer"
+)
+
+// ConnID names a connection within one Swarm. The driver chooses it and never
+// uses one again.
+type ConnID int32
+
+// Geometry is what the machine needs to know of a manifest.
+// *content.Manifest has it.
+type Geometry interface {
+	NumPieces() int
+	NumBlocks(piece int) int
+	BlockLen(piece, block int) int // bytes
+	PieceSize(piece int) int       // bytes
+	PaddedSize(piece int) int      // bytes, as v1 peers may request them
+}
+
+// Config is what a Swarm is made from. Zero limits take the defaults.
+type Config struct {
+	Geometry Geometry
+	Have     *content.Bitfield // pieces verified at the start; the Swarm keeps it
+	Wanted   *content.Bitfield // pieces to fetch; nil means all
+	Rand     *rand.Rand
+
+	Serving     int // K of R4: connections sent to at a time (2)
+	MaxUnchoked int // 0: everybody interested is unchoked
+	MaxQueuedIn int // requests queued from one peer (256); more are rejected
+	MaxDepth    int // requests outstanding to one peer (512)
+
+	NoGuard bool // switch R5 off, for measurements
+}
+
+// Caps says what a new connection can do.
+type Caps struct {
+	Key      peer.Key // whom bans and statistics are kept for
+	Fast     bool     // BEP 6 was agreed
+	V2       bool     // the peer understands BEP 52 hash requests
+	Outgoing bool
+}
+
+// Block is a request: bytes of a piece.
+type Block struct {
+	Piece, Begin, Length int
+}
+
+// Kind says what an Action asks of the driver.
+type Kind uint8
+
+// The kinds of Action, with the fields each uses besides Conn.
+const (
+	Announce       Kind = iota + 1 // send Have as bitfield, have-all or have-none; first message of a connection
+	SendHave                       // Block.Piece
+	SendChoke                      //
+	SendUnchoke                    //
+	SendInterest                   // interested
+	SendNoInterest                 // not interested
+	SendRequest                    // Block
+	SendCancel                     // Block
+	SendReject                     // Block; only to peers with Fast
+	Serve                          // Block: read it from the store and send it; report Sent when the socket took it
+	Verify                         // Block.Piece: all blocks were accepted; hash it, then call PieceVerified
+	JudgeBlocks                    // Block.Piece failed with several senders: get its leaf hashes (from Conn first), then call BlocksJudged
+	Drop                           // close Conn because of Reason; the driver then calls Disconnect
+	Ban                            // as Drop, and refuse Key from now on
+	Complete                       // every wanted piece is verified; Conn is unused; emitted once
+)
+
+// Action is one thing for the driver to do.
+type Action struct {
+	Kind   Kind
+	Conn   ConnID
+	Block  Block
+	Have   *content.Bitfield // Announce only; the driver must not keep or change it
+	Reason fault.Kind        // Drop and Ban
+	Text   string            // Drop and Ban: what the peer did
+}
+
+// ConnStats is a snapshot of one connection.
+type ConnStats struct {
+	Conn         ConnID
+	Key          peer.Key
+	Down, Up     int64   // payload bytes received and handed to the socket
+	DownRate     float64 // bytes per second, decayed average
+	UpRate       float64
+	Pieces       int // how many the peer has
+	Outstanding  int // our requests without an answer
+	QueuedIn     int // its requests we have not answered
+	ChokesUs     bool
+	Choked       bool
+	Interested   bool // the peer is interested in us
+	WeInterested bool
+}
+
+// Stats is a snapshot of the transfer.
+type Stats struct {
+	Have, Wanted, Pieces int   // pieces verified (of those wanted), wanted, in all
+	Bytes, Total         int64 // wanted payload bytes verified, and in all
+	Wasted               int64 // payload received twice or thrown away
+	Corrupt              int64 // bytes that failed their hash
+	DownRate, UpRate     float64
+	Copies               float64 // whole copies among connected peers, us excluded: min count plus the share of pieces above it
+	GuardOn              bool    // R5 is still holding pieces back
+	Conns                []ConnStats
+}
+
+// TickEvery is how often the driver must call Tick while anything is connected.
+const TickEvery = 100 * time.Millisecond
+
+// Event methods of *Swarm, all taking the time first:
+//
+//	Connect(now, id, Caps)             a handshake is done; emits Announce
+//	Disconnect(now, id)                the connection is gone, whoever closed it
+//	PeerHave(now, id, piece)           piece was range-checked by the driver
+//	PeerBitfield(now, id, *Bitfield)   also for have-all and have-none
+//	PeerChoke(now, id, choked)
+//	PeerInterest(now, id, interested)
+//	PeerRequest(now, id, Block)        any numbers a peer can send; the machine checks them
+//	PeerCancel(now, id, Block)
+//	PeerReject(now, id, Block)
+//	PeerAllowed(now, id, piece)        BEP 6 allowed fast
+//	PeerSuggest(now, id, piece)
+//	PeerBlock(now, id, Block) bool     data arrived; true: store it, it was asked for and is not a copy
+//	PieceVerified(now, piece, ok)      answer to Verify
+//	BlocksJudged(now, piece, bad []int, ok bool)  answer to JudgeBlocks; !ok: no leaf hashes were to be had
+//	PieceLost(now, piece)              the store can no longer read it
+//	Sent(now, id, bytes)               the socket took bytes of Serve payload
+//	RTT(id, d)                         the transport's estimate
+//	Pause(now, paused)                 no new requests while paused (disk full, down limit)
+//	Tick(now)
+//
+// and Actions(buf []Action) []Action, which appends and forgets the pending
+// actions, and Stats() Stats.

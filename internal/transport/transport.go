@@ -1,0 +1,96 @@
+// Package transport dials and listens. Its contract is Network; the drivers are
+// tcp (plain, and the encrypted BitTorrent handshake), tlspeer (TLS 1.3 between
+// nodes, for link shares) and mem (in memory, for tests).
+package transport
+
+import (
+	"context"
+	"iter"
+	"net"
+	"net/netip"
+
+	"tandem/internal/content"
+	"tandem/internal/peer"
+)
+
+// Path says how a connection came about.
+type Path string
+
+// The paths.
+const (
+	PathPlain Path = "tcp" // BitTorrent in the clear
+	PathMSE   Path = "mse" // the encrypted BitTorrent handshake
+	PathTLS   Path = "tls" // TLS 1.3 between nodes
+	PathMem   Path = "mem"
+)
+
+// Conn is a connection on which the share has been agreed as far as the
+// transport can: an anonymous BitTorrent connection still has its handshake
+// (BEP 3) before it, and a link connection carries that handshake inside, after
+// both sides have proven the ticket's secret.
+type Conn interface {
+	net.Conn
+
+	// Peer is the verified identity, zero for an anonymous BitTorrent peer.
+	Peer() peer.ID
+	// Audience is what the connection was admitted for.
+	Audience() peer.Audience
+	// Key is the swarm key that was proven (link), or negotiated (MSE);
+	// zero for a plain connection, whose handshake will tell.
+	Key() content.SHA1
+	Path() Path
+	// Remote is the other side's address.
+	Remote() netip.AddrPort
+	Outgoing() bool
+}
+
+// Encryption is a policy for public connections.
+type Encryption uint8
+
+// The policies.
+const (
+	PreferPlain Encryption = iota // plain first, encrypted when that is refused; both accepted
+	ForbidMSE                     // plain only
+	RequireMSE                    // encrypted handshake only, RC4 for the payload
+)
+
+// Secret is the 32-byte secret of a ticket.
+type Secret [32]byte
+
+// Target is whom to dial, and for what.
+type Target struct {
+	Addr     netip.AddrPort
+	Audience peer.Audience
+	Key      content.SHA1 // the swarm key: info-hash, or the key derived from the secret
+	Secret   Secret       // link only
+	Want     peer.ID      // link only: the identity expected there; zero: any holder of the secret
+}
+
+// Shares answers what an incoming connection may ask for.
+type Shares interface {
+	// PublicKeys yields the swarm keys of public shares.
+	PublicKeys() iter.Seq[content.SHA1]
+	// LinkSecret returns the secret of the link share with that derived key.
+	LinkSecret(key content.SHA1) (Secret, bool)
+}
+
+// Network dials and listens. Errors are of kind fault.Refused (wrong secret,
+// identity or audience), fault.Timeout, fault.Unreachable, fault.Protocol or
+// fault.Busy (address in use).
+type Network interface {
+	// Dial connects within ctx. The caller closes the connection.
+	Dial(ctx context.Context, to Target) (Conn, error)
+	// Listen starts accepting at addr ("host:port", port 0 for any).
+	Listen(ctx context.Context, addr string, shares Shares) (Listener, error)
+}
+
+// Listener yields connections whose transport handshake is done. Unfinished
+// handshakes are bounded in number and time and never block Accept.
+type Listener interface {
+	// Accept returns the next connection, or an error of kind fault.Closed.
+	Accept() (Conn, error)
+	Addr() netip.AddrPort
+	// Close stops listening and abandons unfinished handshakes; accepted
+	// connections stay open.
+	Close() error
+}
