@@ -1,0 +1,294 @@
+// Package real runs programs as black boxes on real, shaped links.
+//
+// A Star is a set of Linux network namespaces, one per host, each joined by a
+// veth pair to a bridge in a namespace of its own, so that nothing of the
+// machine's network is touched. Uplinks and downlinks are shaped with tc tbf;
+// segmentation offloads are off, since segments of 64 KiB upset the shaper. It
+// needs root.
+package real
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/vishvananda/netns"
+)
+
+const prefix = "tdm-"
+
+// Link is a host's access link in bits per second; zero is unshaped.
+type Link struct {
+	Up, Down int64
+}
+
+// Star is a set of hosts around one switch. Its methods are safe for
+// concurrent use except Close, which comes last.
+type Star struct {
+	name string
+	net  netip.Addr
+
+	mu    sync.Mutex
+	hosts []*Host
+}
+
+// Host is one namespace with one address.
+type Host struct {
+	Name string
+	Addr netip.Addr
+	ns   string
+	star *Star
+}
+
+var starCount struct {
+	sync.Mutex
+	n int
+}
+
+// NewStar makes an empty star after clearing away what crashed runs left
+// behind. It fails without root.
+func NewStar(ctx context.Context) (*Star, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("network namespaces need root")
+	}
+	for _, tool := range []string{"ip", "tc", "ethtool"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, fmt.Errorf("%s is missing: apt-get install iproute2 ethtool", tool)
+		}
+	}
+	sweep(ctx)
+	starCount.Lock()
+	starCount.n++
+	n := starCount.n
+	starCount.Unlock()
+	s := &Star{
+		name: prefix + strconv.Itoa(os.Getpid()) + "-" + strconv.Itoa(n),
+		net:  netip.AddrFrom4([4]byte{10, 77, 0, 0}),
+	}
+	hub := s.name + "-hub"
+	err := ipBatch(ctx, "",
+		"netns add "+hub)
+	if err == nil {
+		err = ipBatch(ctx, hub,
+			"link set lo up",
+			"link add br0 type bridge forward_delay 0 mcast_snooping 0",
+			"link set br0 up")
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("make the switch: %w", err)
+	}
+	return s, nil
+}
+
+// Add makes a host behind a link.
+func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
+	s.mu.Lock()
+	i := len(s.hosts) + 1
+	a := s.net.As4()
+	a[2], a[3] = byte(i/250), byte(i%250+1)
+	h := &Host{Name: "h" + strconv.Itoa(i), Addr: netip.AddrFrom4(a), ns: s.name + "-h" + strconv.Itoa(i), star: s}
+	s.hosts = append(s.hosts, h)
+	s.mu.Unlock()
+
+	hub, port := s.name+"-hub", "p"+strconv.Itoa(i)
+	steps := []func() error{
+		func() error { return ipBatch(ctx, "", "netns add "+h.ns) },
+		func() error {
+			return ipBatch(ctx, hub,
+				"link add "+port+" type veth peer name eth0 netns "+h.ns,
+				"link set "+port+" master br0 up")
+		},
+		func() error {
+			return ipBatch(ctx, h.ns,
+				"link set lo up",
+				"addr add "+h.Addr.String()+"/16 dev eth0",
+				"link set eth0 up",
+				"route add default dev eth0")
+		},
+		func() error { return shape(ctx, h.ns, "eth0", link.Up) },
+		func() error { return shape(ctx, hub, port, link.Down) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("add host %s: %w", h.Name, err)
+		}
+	}
+	return h, nil
+}
+
+// AddN makes n hosts behind equal links.
+func (s *Star) AddN(ctx context.Context, n int, link Link) ([]*Host, error) {
+	hosts := make([]*Host, n)
+	for i := range hosts {
+		h, err := s.Add(ctx, link)
+		if err != nil {
+			return nil, err
+		}
+		hosts[i] = h
+	}
+	return hosts, nil
+}
+
+// Cut takes the host off the switch; Join puts it back.
+func (s *Star) Cut(ctx context.Context, h *Host) error { return s.port(ctx, h, "down") }
+
+// Join undoes Cut.
+func (s *Star) Join(ctx context.Context, h *Host) error { return s.port(ctx, h, "up") }
+
+func (s *Star) port(ctx context.Context, h *Host, state string) error {
+	return ipBatch(ctx, s.name+"-hub", "link set p"+h.Name[1:]+" "+state)
+}
+
+// Close ends what still runs in the hosts and removes the namespaces.
+func (s *Star) Close() error {
+	ctx := context.Background()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, h := range s.hosts {
+		killIn(ctx, h.ns)
+		errs = append(errs, ipBatch(ctx, "", "netns del "+h.ns))
+	}
+	killIn(ctx, s.name+"-hub")
+	errs = append(errs, ipBatch(ctx, "", "netns del "+s.name+"-hub"))
+	return errors.Join(errs...)
+}
+
+// Command prepares a program to run on the host. It ends with this process.
+func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.ns, name}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// Listen opens a TCP listener of this process on the host.
+func (h *Host) Listen(port int) (l net.Listener, err error) {
+	err = h.do(func() error {
+		l, err = net.Listen("tcp4", net.JoinHostPort(h.Addr.String(), strconv.Itoa(port)))
+		return err
+	})
+	return l, err
+}
+
+// ListenPacket opens a UDP socket of this process on the host.
+func (h *Host) ListenPacket(port int) (c net.PacketConn, err error) {
+	err = h.do(func() error {
+		c, err = net.ListenPacket("udp4", net.JoinHostPort(h.Addr.String(), strconv.Itoa(port)))
+		return err
+	})
+	return c, err
+}
+
+// Dial opens a TCP connection of this process from the host.
+func (h *Host) Dial(addr string) (c net.Conn, err error) {
+	err = h.do(func() error {
+		c, err = net.Dial("tcp4", addr)
+		return err
+	})
+	return c, err
+}
+
+// Sent returns the bytes the host's interface has sent, headers included.
+func (h *Host) Sent() (int64, error) {
+	out, err := exec.Command("ip", "netns", "exec", h.ns, "cat", "/sys/class/net/eth0/statistics/tx_bytes").Output()
+	if err != nil {
+		return 0, fmt.Errorf("read counters of %s: %w", h.Name, err)
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+}
+
+// do runs f on a thread inside the host's namespace. The thread is not reused.
+func (h *Host) do(f func() error) error {
+	ns, err := netns.GetFromName(h.ns)
+	if err != nil {
+		return fmt.Errorf("enter %s: %w", h.Name, err)
+	}
+	defer ns.Close()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := netns.Set(ns); err != nil {
+			done <- fmt.Errorf("enter %s: %w", h.Name, err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// shape limits what leaves dev to rate bits per second and turns offloads off.
+func shape(ctx context.Context, ns, dev string, rate int64) error {
+	if err := run(ctx, "ip", "netns", "exec", ns, "ethtool", "-K", dev, "tso", "off", "gso", "off", "gro", "off"); err != nil {
+		return err
+	}
+	if rate == 0 {
+		return nil
+	}
+	// A burst of 2 ms, at least ten full frames; a queue of 50 ms.
+	burst := max(rate/8/500, 15140)
+	limit := max(rate/8/20, 4*burst)
+	return run(ctx, "ip", "netns", "exec", ns, "tc", "qdisc", "replace", "dev", dev, "root", "tbf",
+		"rate", strconv.FormatInt(rate, 10)+"bit",
+		"burst", strconv.FormatInt(burst, 10),
+		"limit", strconv.FormatInt(limit, 10))
+}
+
+func ipBatch(ctx context.Context, ns string, lines ...string) error {
+	args := []string{"-batch", "-"}
+	if ns != "" {
+		args = append([]string{"-n", ns}, args...)
+	}
+	cmd := exec.CommandContext(ctx, "ip", args...)
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	return report(cmd)
+}
+
+func run(ctx context.Context, name string, args ...string) error {
+	return report(exec.CommandContext(ctx, name, args...))
+}
+
+func report(cmd *exec.Cmd) error {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
+
+// killIn ends the processes left in one of our namespaces.
+func killIn(ctx context.Context, ns string) {
+	out, _ := exec.CommandContext(ctx, "ip", "netns", "pids", ns).Output()
+	for _, f := range strings.Fields(string(out)) {
+		if pid, err := strconv.Atoi(f); err == nil && pid > 1 && pid != os.Getpid() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// sweep removes the namespaces of runs whose process is gone.
+func sweep(ctx context.Context) {
+	names, _ := filepath.Glob("/run/netns/" + prefix + "*")
+	for _, path := range names {
+		ns := filepath.Base(path)
+		owner, _, _ := strings.Cut(strings.TrimPrefix(ns, prefix), "-")
+		pid, err := strconv.Atoi(owner)
+		if err != nil || syscall.Kill(pid, 0) == nil {
+			continue
+		}
+		killIn(ctx, ns)
+		_ = ipBatch(ctx, "", "netns del "+ns)
+	}
+}

@@ -1,0 +1,95 @@
+package real_test
+
+import (
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/internal/lab/real"
+)
+
+// star makes a star for a test. Without root it reports so, and under CI a
+// missing right is a failure.
+func star(t *testing.T) *real.Star {
+	t.Helper()
+	s, err := real.NewStar(t.Context())
+	if err != nil {
+		if os.Getenv("CI") == "" && os.Geteuid() != 0 {
+			t.Skipf("needs root: %v", err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestShapedLinkCarriesItsRate(t *testing.T) {
+	s, ctx := star(t), t.Context()
+	a, err := s.Add(ctx, real.Link{Up: 40e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.Add(ctx, real.Link{Down: 100e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := b.Listen(7000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const size = 5 << 20 // 1.05 s at 40 Mbit/s
+	go func() {
+		c, err := a.Dial(l.Addr().String())
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = io.CopyN(c, zeros{}, size)
+	}()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	start := time.Now()
+	if n, err := io.Copy(io.Discard, c); err != nil || n != size {
+		t.Fatalf("received %d bytes: %v", n, err)
+	}
+	rate := size * 8 / time.Since(start).Seconds()
+	if rate < 30e6 || rate > 42e6 {
+		t.Errorf("a 40 Mbit/s uplink carried %.1f Mbit/s of payload", rate/1e6)
+	}
+}
+
+func TestHostsAreApartFromTheMachine(t *testing.T) {
+	s := star(t)
+	h, err := s.Add(t.Context(), real.Link{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := h.Command(t.Context(), "ip", "-o", "addr").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), h.Addr.String()) {
+		t.Fatalf("addresses of the host: %s %v", out, err)
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range own {
+		if strings.HasPrefix(a.String(), h.Addr.String()) {
+			t.Fatalf("the machine itself has the host's address %v", a)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
