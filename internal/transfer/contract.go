@@ -36,6 +36,17 @@ type Config struct {
 	Finders []discover.Finder // none for a private torrent but its trackers: the node sees to it
 	Peers   []transport.Target
 
+	// Encryption is the network's policy: with PreferPlain an outgoing
+	// connection that is closed before the other side's handshake is dialed
+	// again with the encrypted one.
+	Encryption transport.Encryption
+	// DHTPort is the UDP port of our DHT node, told to peers of public swarms
+	// that are not private; 0: we have none.
+	DHTPort uint16
+	// OnDHTNode is called with the DHT nodes of peers, from the goroutine that
+	// owns the Transfer: it must not block. May be nil.
+	OnDHTNode func(netip.AddrPort)
+
 	// Open opens the working copy once the manifest is known, and is called
 	// once. The Transfer closes what it returns.
 	Open func(*metainfo.Torrent) (store.Pieces, error)
