@@ -58,7 +58,7 @@ func PieceLength(total int64) int64 {
 
 // File is one file of a manifest.
 type File struct {
-	Path   []string // clean components below the destination; checked by CheckPath
+	Path   []string // components below the folder Name; Name alone for a single file; see CheckPath
 	Length int64    // bytes
 	Offset int64    // of its first byte in the piece space
 	Root   Hash     // BEP 52 "pieces root"; zero without v2 and for empty files
@@ -73,7 +73,8 @@ type Manifest struct {
 	Single      bool  // one file called Name, rather than a folder called Name
 	PieceLength int64 // bytes, a power of two when HasV2
 	Files       []File
-	Private     bool // BEP 27
+	Tail        int64 // hybrid: bytes of BEP 47 padding behind the last file that the v1 pieces cover
+	Private     bool  // BEP 27
 
 	HasV1     bool
 	HasV2     bool
@@ -99,6 +100,9 @@ func (m *Manifest) Seal() {
 		at += f.Length
 	}
 	m.span = at
+	if m.HasV2 && m.HasV1 {
+		m.span += m.Tail
+	}
 }
 
 // Keys returns the 20-byte swarm keys of the content, v1 first.
