@@ -1,0 +1,98 @@
+// Package choke decides whom this node serves next, and who may ask at all.
+//
+// Serving: a node sends to two connections at a time and stays on one for a
+// piece, since a receiver can pass on nothing but whole pieces; then comes the
+// connection served longest ago. Receivers slower than their share of the
+// uplink do not count, or one of them would block it. Those who take and do not
+// give come last.
+//
+// Choking: nobody is choked without a reason. Where memory or policy asks for a
+// limit, slots go to those who give most, with a part of them rotating (BEP 3,
+// choking; differs: the rotating part is a quarter, and all when we only seed).
+package choke
+
+import "time"
+
+// A receiver is a free-rider once it took more than this from us and gave
+// less than the eighth part back.
+const (
+	freeBytes = 2 << 20
+	freeShare = 8
+)
+
+// FreeRider reports whether a peer that we sent up bytes and that sent us down
+// only takes.
+func FreeRider(up, down int64) bool { return up > freeBytes && down*freeShare < up }
+
+// Patience is how long a free-rider waits at most while others want to be
+// served: a peer that cannot give (it joined late, nobody can reach it) still
+// gets on.
+const Patience = 10 * time.Second
+
+// Waiting is a connection with requests that is not being sent to.
+type Waiting struct {
+	Served    time.Duration // end of its last turn; 0: never
+	FreeRider bool
+}
+
+// Next returns which of those waiting to send to next: the one served longest
+// ago, the first of equals. Free-riders come after everybody else. It returns
+// -1 if nobody waits.
+func Next(now time.Duration, w []Waiting) int {
+	best := -1
+	var bestLast bool
+	for i := range w {
+		last := w[i].FreeRider && now-w[i].Served < Patience
+		if best < 0 || last != bestLast && bestLast || last == bestLast && w[i].Served < w[best].Served {
+			best, bestLast = i, last
+		}
+	}
+	return best
+}
+
+// Shares of the uplink that tell a slow receiver.
+const (
+	limitedShare = 0.9
+	deadAfter    = time.Second
+)
+
+// Limited reports whether a receiver that drained bytes in the time since its
+// turn began takes less than its share of the uplink, capacity bytes per second
+// among those being sent to. One that drained nothing for a second is limited
+// whatever the capacity.
+func Limited(drained int, turn time.Duration, capacity float64, sending int) bool {
+	if drained == 0 && turn >= deadAfter {
+		return true
+	}
+	return float64(drained) < limitedShare*capacity/float64(max(sending, 1))*turn.Seconds()
+}
+
+// Capacity learns what the uplink can carry: the highest rate seen over a
+// window, forgotten slowly, since a link may be shared with others. The zero
+// Capacity is ready to use.
+type Capacity struct {
+	rate  float64 // bytes per second
+	bytes int64   // in the current window
+	since time.Duration
+	begun bool
+}
+
+const (
+	capacityWindow = 200 * time.Millisecond
+	capacityKeep   = 0.98 // of the rate, per window without as much
+)
+
+// Add counts bytes that left.
+func (c *Capacity) Add(now time.Duration, n int) {
+	if !c.begun {
+		c.begun, c.since = true, now
+	}
+	c.bytes += int64(n)
+	if d := now - c.since; d >= capacityWindow {
+		c.rate = max(float64(c.bytes)/d.Seconds(), c.rate*capacityKeep)
+		c.bytes, c.since = 0, now
+	}
+}
+
+// Rate returns bytes per second, 0 while unknown.
+func (c *Capacity) Rate() float64 { return c.rate }

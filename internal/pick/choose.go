@@ -1,0 +1,87 @@
+package pick
+
+import (
+	"math/bits"
+	"time"
+)
+
+// How many pieces one choice looks at before it settles for any open piece:
+// in one count and in all. Only swarms of thousands of pieces get there.
+const (
+	lookOne = 1024
+	lookAll = 4096
+)
+
+// dryFor is how long a peer whose open pieces are all avoided is left alone.
+const dryFor = 250 * time.Millisecond
+
+// Rarest returns the open piece of the peer that the fewest peers announced,
+// ties broken at random, or false if there is none that is not avoided. With
+// very many pieces, of which the peer has few, it may return any open one.
+func (p *Picker) Rarest(q *Peer, now time.Duration) (int, bool) {
+	if p.Opens(q) == 0 || q.dry > now {
+		return 0, false
+	}
+	k := 0
+	if !q.full {
+		k = 1 // what is counted 0 times is with full peers only
+	}
+	budget := lookAll
+	for ; k+1 < len(p.start) && budget > 0; k++ {
+		lo, n := int(p.start[k]), int(p.start[k+1]-p.start[k])
+		if n == 0 {
+			continue
+		}
+		look := min(n, lookOne, budget)
+		budget -= look
+		i := p.rand.IntN(n)
+		for range look {
+			piece := int(p.order[lo+i])
+			if q.Has(piece) && !q.Avoids(piece, now) {
+				return piece, true
+			}
+			if i++; i == n {
+				i = 0
+			}
+		}
+	}
+	if budget == 0 || len(p.order) > lookOne {
+		if piece, ok := p.any(q, now); ok {
+			return piece, true
+		}
+	}
+	q.dry = now + dryFor
+	return 0, false
+}
+
+// any returns some open piece of the peer, 64 at a look.
+func (p *Picker) any(q *Peer, now time.Duration) (int, bool) {
+	w := p.rand.IntN(len(p.open))
+	for range p.open {
+		word := p.open[w]
+		if !q.full {
+			word &= q.have[w]
+		}
+		for ; word != 0; word &= word - 1 {
+			piece := w*64 + bits.TrailingZeros64(word)
+			if !q.Avoids(piece, now) {
+				return piece, true
+			}
+		}
+		if w++; w == len(p.open) {
+			w = 0
+		}
+	}
+	return 0, false
+}
+
+// OpenOf returns the first of pieces that is open, announced by the peer and not
+// avoided, or false.
+func (p *Picker) OpenOf(q *Peer, pieces []int, now time.Duration) (int, bool) {
+	for _, piece := range pieces {
+		if p.pos[piece] >= 0 && q.Has(piece) && !q.Avoids(piece, now) {
+			return piece, true
+		}
+	}
+	return 0, false
+}
