@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net"
 	"net/netip"
+	"time"
 
 	"tandem/internal/content"
 	"tandem/internal/peer"
@@ -44,6 +45,36 @@ type Conn interface {
 	Outgoing() bool
 }
 
+// Meter is what a Conn may tell about the system's side of it. Each answer is
+// as of now; false means that the system does not say. A link connection
+// answers for the TCP connection under it, TLS overhead included.
+type Meter interface {
+	// RTT is the smoothed round-trip time.
+	RTT() (time.Duration, bool)
+	// Unsent counts bytes accepted by Write that have not left this machine
+	// yet: what a cancel can no longer take back, though it need not be there.
+	Unsent() (int, bool)
+	// Acked counts bytes the other side's system has acknowledged since the
+	// connection began.
+	Acked() (uint64, bool)
+}
+
+// BuffersWriter is a Conn that sends several buffers at the cost of one: by
+// writev where the bytes go out as they are, by one joined Write where they are
+// enciphered. Like net.Buffers.WriteTo it consumes bufs, but not the bytes
+// they refer to. Not to be called at the same time as Write.
+type BuffersWriter interface {
+	WriteBuffers(bufs *net.Buffers) (int64, error)
+}
+
+// WriteBuffers sends bufs on c in the cheapest way c has. It consumes bufs.
+func WriteBuffers(c net.Conn, bufs *net.Buffers) (int64, error) {
+	if w, ok := c.(BuffersWriter); ok {
+		return w.WriteBuffers(bufs)
+	}
+	return bufs.WriteTo(c)
+}
+
 // Encryption is a policy for public connections.
 type Encryption uint8
 
@@ -64,6 +95,17 @@ type Target struct {
 	Key      content.SHA1 // the swarm key: info-hash, or the key derived from the secret
 	Secret   Secret       // link only
 	Want     peer.ID      // link only: the identity expected there; zero: any holder of the secret
+
+	// MSE asks for the encrypted BitTorrent handshake where the policy is
+	// PreferPlain. A client that requires encryption closes a plain
+	// connection without answering its BitTorrent handshake: dial again with
+	// MSE set. Public only.
+	MSE bool
+	// Global says that a source at a global address named Addr (a tracker, a
+	// DHT node, a peer). Such an address may not lead into a local network;
+	// see IsGlobal. Leave it false for what the user named, and for what
+	// sources at local addresses named.
+	Global bool
 }
 
 // Shares answers what an incoming connection may ask for.
@@ -75,12 +117,16 @@ type Shares interface {
 }
 
 // Network dials and listens. Errors are of kind fault.Refused (wrong secret,
-// identity or audience), fault.Timeout, fault.Unreachable, fault.Protocol or
-// fault.Busy (address in use).
+// identity or audience, or the other side wants no more connections),
+// fault.Timeout, fault.Unreachable, fault.Protocol, fault.Permission (our own
+// policy forbids the dial, or the system the port), fault.Invalid (an address
+// that cannot be listened at), fault.Busy (address in use) or fault.Closed
+// (ctx was cancelled, or the network is closed).
 type Network interface {
 	// Dial connects within ctx. The caller closes the connection.
 	Dial(ctx context.Context, to Target) (Conn, error)
-	// Listen starts accepting at addr ("host:port", port 0 for any).
+	// Listen starts accepting at addr ("host:port", port 0 for any). ctx
+	// bounds the setting up only; Close ends the listening.
 	Listen(ctx context.Context, addr string, shares Shares) (Listener, error)
 }
 

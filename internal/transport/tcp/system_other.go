@@ -1,0 +1,14 @@
+//go:build !linux
+
+package tcp
+
+import (
+	"net"
+	"time"
+)
+
+func setNotSent(*net.TCPConn, int) {}
+
+func rtt(*net.TCPConn) (time.Duration, bool) { return 0, false }
+func unsent(*net.TCPConn) (int, bool)        { return 0, false }
+func acked(*net.TCPConn) (uint64, bool)      { return 0, false }
