@@ -1,0 +1,55 @@
+# make help lists what there is.
+GO      ?= go
+BIN     := bin/tandem
+TOOLS   := $(shell $(GO) env GOPATH)/bin
+FUZZ    ?= 10s
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## bin/tandem, static
+	$(GO) build -trimpath -o $(BIN) ./cmd/tandem
+
+.PHONY: run
+run: build ## a long-running node
+	$(BIN) node
+
+.PHONY: test
+test: ## every test, once
+	$(GO) test -count=1 ./...
+
+# The race detector needs cgo, and so a C compiler.
+.PHONY: check
+check: tools ## formatting, vet, staticcheck, the rules of the house, and every test with -race
+	@files=$$($(TOOLS)/gofumpt -l .); test -z "$$files" || { echo "not gofumpt:"; echo "$$files"; exit 1; }
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+	$(GO) test -count=1 ./internal/archtest
+	CGO_ENABLED=1 $(GO) test -race -count=1 ./...
+
+# Each fuzz target alone, since that is how go test runs them.
+.PHONY: fuzz
+fuzz: ## every fuzz target for $(FUZZ)
+	@$(GO) list -f '{{.Dir}} {{.ImportPath}}' ./... | while read -r dir pkg; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go 2>/dev/null | cut -c6-); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZ) "$$pkg" </dev/null || exit 1; \
+		done; \
+	done
+
+.PHONY: tools
+tools: $(TOOLS)/gofumpt $(TOOLS)/staticcheck
+
+$(TOOLS)/gofumpt:
+	$(GO) install $(GOFUMPT)
+
+$(TOOLS)/staticcheck:
+	$(GO) install $(STATICCHECK)
