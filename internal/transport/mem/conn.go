@@ -127,6 +127,11 @@ func (h *Host) dial(ctx context.Context, to transport.Target) (*conn, error) {
 	}
 	select {
 	case l.ready <- theirs:
+		select {
+		case <-l.done: // closed at the same time: nobody will take it
+			l.stop()
+		default:
+		}
 		return ours, nil
 	case <-l.done:
 		err = fault.Errorf(fault.Unreachable, "connection refused")

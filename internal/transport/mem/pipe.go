@@ -171,8 +171,9 @@ func (p *pipe) write(b []byte) (sent int, err error) {
 			continue
 		}
 		gone := p.up.pass(now, n)
-		// The receiver's link sees the first byte when the sender's has
-		// passed it, and cannot be done before the last one is there.
+		// Both links are booked as of now. Booking the receiver's from when
+		// the bytes leave would keep others out of it in between; this way
+		// it may run over its rate by what is unsent, no more.
 		there := p.down.pass(now, n)
 		if there.Before(gone) {
 			there = gone

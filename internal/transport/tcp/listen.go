@@ -19,6 +19,9 @@ import (
 
 // Listen implements transport.Network.
 func (n *Network) Listen(ctx context.Context, addr string, shares transport.Shares) (transport.Listener, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "listen on %q: %w", addr, err)
+	}
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
