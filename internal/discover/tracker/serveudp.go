@@ -85,9 +85,10 @@ func (s *Server) answerUDP(dst, b []byte, from netip.AddrPort) []byte {
 	if !from.Addr().Is4() {
 		room = (maxDatagram - announceHead) / peer6
 	}
-	if r.NumWant < 0 || int(r.NumWant) > room {
-		r.NumWant = int32(min(room, maxWant))
+	if r.NumWant < 0 {
+		r.NumWant = maxWant
 	}
+	r.NumWant = min(r.NumWant, int32(room))
 	a, err := s.take(r, from.Addr(), func(p netip.Addr) bool { return p.Is4() == from.Addr().Is4() })
 	if err != nil {
 		return appendError(dst, tx, err.Error())
