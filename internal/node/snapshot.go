@@ -1,6 +1,12 @@
 package node
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+
+	"tandem/internal/fault"
+	"tandem/internal/transfer"
+)
 
 // Kinds of items.
 const (
@@ -57,4 +63,82 @@ type PeerSnapshot struct {
 	UpRate   float64 `json:"up_rate"`
 	Pieces   int     `json:"pieces"`
 	Seeder   bool    `json:"seeder,omitempty"`
+}
+
+// Status returns a snapshot of it.
+func (it *Item) Status() Snapshot {
+	it.mu.Lock()
+	t, st, err := it.t, it.last, it.err
+	s := Snapshot{
+		ID: it.id, Kind: it.kind, Name: it.name, Audience: it.audience.String(), Path: it.path,
+		Link: it.link, Started: it.started, State: string(transfer.Checking),
+	}
+	it.mu.Unlock()
+	ended := isClosed(it.done)
+	if t == nil && !ended {
+		return s
+	}
+	if !ended {
+		st = t.Status()
+	}
+	s.fill(st)
+	if err == nil {
+		err = st.Err
+	}
+	if err != nil {
+		s.Error, s.ErrorKind = err.Error(), fault.KindOf(err).String()
+	}
+	switch {
+	case ended && err != nil:
+		s.State = string(transfer.Failed)
+	case ended:
+		s.State = string(transfer.Stopped)
+	}
+	return s
+}
+
+// fill takes over what the transfer knows.
+func (s *Snapshot) fill(st transfer.Status) {
+	s.State = string(st.State)
+	if st.Name != "" {
+		s.Name = st.Name
+	}
+	if st.Torrent != nil {
+		m := st.Torrent.Manifest
+		if m.HasV1 {
+			s.InfoHash1 = hex.EncodeToString(m.InfoHash1[:])
+		}
+		if m.HasV2 {
+			s.InfoHash2 = hex.EncodeToString(m.InfoHash2[:])
+		}
+	}
+	if !st.Started.IsZero() {
+		s.Started = st.Started
+	}
+	s.Completed = st.Completed
+	s.Bytes, s.Total = st.Swarm.Bytes, st.Swarm.Total
+	s.Pieces, s.Wanted = st.Swarm.Have, st.Swarm.Wanted
+	s.Rate, s.UpRate = st.Swarm.DownRate, st.Swarm.UpRate
+	s.FromPeers, s.FromOrigin, s.Wasted = st.FromPeers, st.FromOrigin, st.Swarm.Wasted
+	s.Copies, s.Limit = st.Swarm.Copies, st.Limit
+	s.Sources, s.Sinks, s.Finders = st.Sources, st.Sinks, st.Finders
+	for _, n := range st.Sinks {
+		s.Uploaded += n
+	}
+	for _, p := range st.Peers {
+		s.Peers = append(s.Peers, PeerSnapshot{
+			Name: p.Key.String(), Addr: p.Addr.String(), Path: string(p.Path), Client: p.Client,
+			Down: p.Down, Up: p.Up, DownRate: p.DownRate, UpRate: p.UpRate, Pieces: p.Pieces,
+			Seeder: st.Swarm.Pieces > 0 && p.Pieces == st.Swarm.Pieces,
+		})
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

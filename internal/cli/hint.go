@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"tandem/internal/fault"
+	"tandem/internal/node"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// hinted carries a hint better than the one its kind would get.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func withHint(hint string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{err, hint}
+}
+
+// special hints, tried in order before the kind's.
+var special = []struct {
+	is   error
+	hint string
+}{
+	{node.ErrListen, "stop the program that uses the port, or choose another one: --listen :0"},
+	{node.ErrNoNode, "start one with: tandem node &"},
+	{node.ErrNodeRuns, "talk to it with: tandem status"},
+	{node.ErrSource, "give a ticket (tandem:...), a magnet link (magnet:?...) or the path of a .torrent file"},
+	{node.ErrExpired, "ask the sharer for a new ticket: tandem share PATH"},
+	{node.ErrNoSources, "ask the sharer to run: tandem share PATH, or name a node: --peer HOST:PORT"},
+	{node.ErrNoItem, "list what the node has with: tandem status"},
+	{node.ErrSelect, "see the paths with: tandem inspect SOURCE"},
+}
+
+// hints say what to type next, by kind of failure.
+var hints = map[fault.Kind]string{
+	fault.Invalid:     "look at it with: tandem inspect SOURCE; if it is damaged, get it again",
+	fault.NotFound:    "check the path",
+	fault.Corrupt:     "fetch the bad pieces with: tandem verify FILE.torrent --dir DIR --repair",
+	fault.Permission:  "choose a folder you may write with --dir, or change its permissions",
+	fault.Full:        "make room and run the same command again: it goes on where it stopped",
+	fault.Exists:      "move it away, choose another folder with --dir, or, if it is an older copy of the same content: tandem verify FILE.torrent --dir DIR --repair",
+	fault.Busy:        "another tandem works on it: wait for it, or stop it with: tandem stop ID",
+	fault.Refused:     "check that the whole ticket was copied, or ask for a new one",
+	fault.Protocol:    "try again; if it stays, name another node: --peer HOST:PORT",
+	fault.Timeout:     "try again, or name a node that is up: --peer HOST:PORT",
+	fault.Changed:     "share it again: tandem share PATH",
+	fault.Conflict:    "do not use this torrent: its v1 and v2 halves describe different content",
+	fault.Unreachable: "check that the sharer runs, or name a node: --peer HOST:PORT",
+}
+
+// hintFor returns what to type next after err, or "".
+func hintFor(err error) string {
+	var h hinted
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	if errors.As(err, new(usageError)) {
+		return "see: tandem --help"
+	}
+	for _, s := range special {
+		if errors.Is(err, s.is) {
+			return s.hint
+		}
+	}
+	return hints[fault.KindOf(err)]
+}
+
+// exitCode maps err to the exit code of the process.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, new(usageError)):
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	return exitFailure
+}

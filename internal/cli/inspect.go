@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tandem/internal/content"
+	"tandem/internal/node"
+)
+
+// inspection is what inspect --json prints; its keys are a contract.
+type inspection struct {
+	Name        string          `json:"name"`
+	InfoHash1   string          `json:"infohash_v1,omitempty"`
+	InfoHash2   string          `json:"infohash_v2,omitempty"`
+	PieceLength int64           `json:"piece_length"`
+	TotalBytes  int64           `json:"total_bytes"`
+	Files       []inspectedFile `json:"files"`
+	Private     bool            `json:"private"`
+	Unsorted    bool            `json:"unsorted,omitempty"` // some dictionary of it has unsorted keys
+}
+
+type inspectedFile struct {
+	Path   string `json:"path"`
+	Length int64  `json:"length"`
+}
+
+func (a *app) inspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect SOURCE",
+		Short: "Tell what a ticket, a magnet link or a .torrent file names",
+		Example: `  tandem inspect film.torrent
+  tandem inspect --json 'magnet:?xt=urn:btih:...'`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			src, err := node.ParseSource(args[0])
+			if err != nil {
+				return err
+			}
+			in := inspect(src)
+			if a.json {
+				writeJSON(a.stdout, in)
+				return nil
+			}
+			in.print(a.stdout, src)
+			return nil
+		},
+	}
+}
+
+// inspect tells what is known of a source without asking anybody.
+func inspect(src *node.Source) inspection {
+	in := inspection{Name: src.Name, Files: []inspectedFile{}}
+	switch {
+	case src.Torrent != nil:
+		m := src.Torrent.Manifest
+		in.hashes(m.InfoHash1, m.InfoHash2)
+		in.PieceLength, in.TotalBytes = m.PieceLength, m.TotalBytes()
+		in.Private, in.Unsorted = m.Private, src.Torrent.Unsorted
+		for i, f := range m.Files {
+			if !f.Pad {
+				in.Files = append(in.Files, inspectedFile{node.FilePath(m, i), f.Length})
+			}
+		}
+	case src.Magnet != nil:
+		in.hashes(src.Magnet.InfoHash1, src.Magnet.InfoHash2)
+		in.TotalBytes = src.Magnet.Length
+	case src.Ticket != nil:
+		in.hashes(content.SHA1{}, src.Ticket.InfoHash)
+	}
+	return in
+}
+
+func (in *inspection) hashes(one content.SHA1, two content.Hash) {
+	if !one.IsZero() {
+		in.InfoHash1 = hex.EncodeToString(one[:])
+	}
+	if !two.IsZero() {
+		in.InfoHash2 = hex.EncodeToString(two[:])
+	}
+}
+
+func (in *inspection) print(w io.Writer, src *node.Source) {
+	row := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%-14s%s\n", key, clean(value))
+		}
+	}
+	row("name", in.Name)
+	row("audience", src.Audience.String())
+	row("infohash v1", in.InfoHash1)
+	row("infohash v2", in.InfoHash2)
+	if in.TotalBytes > 0 || src.Torrent != nil {
+		row("size", fmt.Sprintf("%s (%d bytes)", bytesText(in.TotalBytes), in.TotalBytes))
+	}
+	if src.Torrent != nil {
+		row("piece length", bytesText(in.PieceLength))
+		row("pieces", fmt.Sprint(src.Torrent.Manifest.NumPieces()))
+		row("comment", src.Torrent.Comment)
+		row("created by", src.Torrent.CreatedBy)
+	}
+	if in.Private {
+		row("private", "yes: found through its trackers only")
+	}
+	for _, tier := range src.Trackers {
+		for _, url := range tier {
+			row("tracker", url)
+		}
+	}
+	for _, p := range src.Peers {
+		row("peer", p)
+	}
+	if t := src.Ticket; t != nil {
+		for _, addr := range t.Addrs {
+			row("sharer", addr.String())
+		}
+		if !t.NotAfter.IsZero() {
+			row("valid until", t.NotAfter.Format("2006-01-02 15:04:05 MST"))
+		}
+	}
+	if in.Unsorted {
+		row("note", "keys of a dictionary are not sorted, which the format asks for")
+	}
+	for _, f := range in.Files {
+		row("file", fmt.Sprintf("%s (%s)", f.Path, bytesText(f.Length)))
+	}
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tandem/internal/fault"
+	"tandem/internal/node"
+	"tandem/internal/transport"
+)
+
+// app is one run of the command line.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) (string, bool)
+	terminal       bool // stderr is one
+	json           bool
+	verbose        bool
+	configPath     string
+	started        bool // a command's own code has begun: errors from now on are no usage errors
+}
+
+// Run runs the command line args (without the program's name) and returns the
+// process's exit code: 0, 1 for a failure, 2 for a mistake in args, 130 when
+// ctx ended before the work was done.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.LookupEnv}
+	if f, ok := stderr.(*os.File); ok {
+		a.terminal = term.IsTerminal(int(f.Fd()))
+	}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w: %w", context.Canceled, err)
+	}
+	if err != nil && !a.started && !errors.As(err, new(hinted)) && fault.KindOf(err) == fault.Other {
+		err = usageError{err}
+	}
+	a.report(err)
+	return exitCode(err)
+}
+
+// Interruptible returns a context that the first interrupt ends, so that the
+// program stops cleanly; a second one ends the process at once.
+func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// report prints what failed, then what to type next.
+func (a *app) report(err error) {
+	if err == nil {
+		return
+	}
+	hint := hintFor(err)
+	if a.json {
+		writeJSON(a.stdout, errorEvent{"error", fault.KindOf(err).String(), clean(message(err)), hint})
+		return
+	}
+	fmt.Fprintln(a.stderr, a.bold("error: ")+clean(message(err)))
+	if hint != "" {
+		fmt.Fprintln(a.stderr, a.bold("hint: ")+clean(hint))
+	}
+}
+
+func message(err error) string {
+	if exitCode(err) == exitInterrupted {
+		return "interrupted"
+	}
+	return err.Error()
+}
+
+// bold marks s on a terminal, unless NO_COLOR asks for plain text.
+func (a *app) bold(s string) string {
+	if v, _ := a.getenv("NO_COLOR"); v != "" || !a.terminal {
+		return s
+	}
+	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tandem",
+		Short: "Share files between machines, directly",
+		Long: `tandem shares files between machines over a swarm: whoever fetches also serves,
+and the share outlives the machine it began on.`,
+		Example: `  tandem share holiday/            # prints a link
+  tandem get tandem:AbC...         # fetches it elsewhere`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.started = true
+		},
+	}
+	f := root.PersistentFlags()
+	f.BoolVar(&a.json, "json", false, "print one JSON object a line on standard output")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "log to standard error")
+	f.StringVar(&a.configPath, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/tandem/config.toml)")
+	f.Var(new(Rate), "up-limit", "send at most this many payload bytes a second, such as 5MB, 512KiB or 40Mbit")
+	f.Var(new(Rate), "down-limit", "receive at most this much")
+	f.Bool("no-dht", false, "stay out of the BitTorrent DHT")
+	f.Bool("no-lan", false, "do not look for nodes on the local network")
+	f.Bool("no-portmap", false, "do not ask the router to open a port")
+	f.Var(new(encryption), "encryption", "encrypted handshake on public connections: prefer-plain, forbid or require")
+	f.StringArray("dht-node", nil, "DHT node `HOST:PORT` to start from, may be repeated (default the well-known routers)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.shareCommand(), a.getCommand(), a.seedCommand(), a.inspectCommand(), a.verifyCommand(),
+		a.nodeCommand(), a.statusCommand(), a.stopCommand(), a.configCommand(), a.versionCommand())
+	return root
+}
+
+// settings loads the layers of configuration for the command c.
+func (a *app) settings(c *cobra.Command) (*settings, error) {
+	path, named := a.configPath, a.configPath != ""
+	if v, ok := a.getenv("TANDEM_CONFIG"); !named && ok && v != "" {
+		path, named = v, true
+	}
+	if path == "" {
+		path = filepath.Join(configDir(a.getenv), "config.toml")
+	}
+	return loadSettings(path, named, a.getenv, c.Flags())
+}
+
+// nodeConfig turns the settings into what a node is made from.
+func (a *app) nodeConfig(c *cobra.Command) (node.Config, error) {
+	s, err := a.settings(c)
+	if err != nil {
+		return node.Config{}, err
+	}
+	return node.Config{
+		Listen: s.Listen, StateDir: stateDir(a.getenv),
+		DHT: s.DHT, Bootstrap: s.Bootstrap, LAN: s.LAN, PortMap: s.PortMap,
+		Up: int64(s.Up), Down: int64(s.Down), Encryption: transport.Encryption(s.Encryption),
+		Log: a.log(),
+	}, nil
+}
+
+// log returns where a node writes; text goes through the handler's quoting, so
+// nothing in it can steer a terminal.
+func (a *app) log() *slog.Logger {
+	level := slog.LevelError
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// absolute makes a path of the command line independent of where another
+// process would resolve it.
+func absolute(path string) (string, error) {
+	p, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("resolve %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// isLink reports whether a source is a ticket or a magnet link, not a path.
+func isLink(source string) bool {
+	return strings.HasPrefix(source, "tandem:") || strings.HasPrefix(strings.ToLower(source), "magnet:")
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tandem/internal/node"
+	"tandem/internal/peer"
+)
+
+// progressEvery paces progress events and the bar.
+const progressEvery = 500 * time.Millisecond
+
+// patience is how long to look for a source before saying that none is there.
+const patience = 20 * time.Second
+
+// share is one run of the share command.
+type share struct {
+	app      *app
+	audience string
+	o        node.ShareOptions
+	qr       bool
+	detach   bool
+}
+
+func (a *app) shareCommand() *cobra.Command {
+	s := &share{app: a}
+	c := &cobra.Command{
+		Use:   "share PATH",
+		Short: "Serve a file or folder where it stands, and print its link",
+		Long: `share cuts and hashes a file or folder, prints its link on standard output and
+serves it in place until interrupted.
+
+With --audience link (the default) only who holds the printed ticket can fetch;
+the connection is encrypted and both sides prove that they hold it. With
+--audience public any BitTorrent client can fetch, and nothing is enforced.`,
+		Example: `  tandem share holiday/
+  tandem share --audience public --torrent film.torrent --tracker http://tracker.example/announce film.mkv`,
+		Args: cobra.ExactArgs(1),
+		RunE: s.run,
+	}
+	f := c.Flags()
+	f.StringVar(&s.audience, "audience", "link", "who may fetch: `link` (holders of the ticket) or public (everybody)")
+	f.StringVar(&s.o.Torrent, "torrent", "", "also write a .torrent file to `OUT`; public only")
+	f.StringArrayVar(&s.o.Trackers, "tracker", nil, "announce to this `URL`, may be repeated")
+	f.StringVar(&s.o.Name, "name", "", "share under this `NAME` instead of the file's")
+	f.BoolVar(&s.qr, "qr", false, "draw the link as a QR code too")
+	f.BoolVar(&s.detach, "detach", false, "hand the share to the running node and return")
+	listenFlag(c)
+	mustComplete(c.RegisterFlagCompletionFunc("audience", cobra.FixedCompletions([]string{"link", "public"}, cobra.ShellCompDirectiveNoFileComp)))
+	return c
+}
+
+func listenFlag(c *cobra.Command) {
+	c.Flags().String("listen", "", fmt.Sprintf("listen on `ADDR`, such as :7741 or 192.0.2.7:0 (default :%d, or any free port)", node.DefaultPort))
+}
+
+// mustComplete panics when a completion is registered for a flag that is not there.
+func mustComplete(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (s *share) run(c *cobra.Command, args []string) error {
+	var err error
+	if s.o.Audience, err = peer.ParseAudience(s.audience); err != nil {
+		return usageError{fmt.Errorf("--audience: %w", err)}
+	}
+	if s.o.Torrent != "" && s.o.Audience != peer.Public {
+		return usageError{withHint("share it with everybody: --audience public, or leave --torrent away and give out the ticket",
+			errors.New("--torrent needs --audience public: a .torrent file has no place for the ticket's secret"))}
+	}
+	if s.o.Path, err = absolute(args[0]); err != nil {
+		return err
+	}
+	if s.o.Torrent != "" {
+		if s.o.Torrent, err = absolute(s.o.Torrent); err != nil {
+			return err
+		}
+	}
+	if s.detach {
+		s.o.Up, s.o.Down = s.app.itemLimits(c)
+		return s.app.detached(c, node.Request{Share: &s.o}, s.qr)
+	}
+	return s.app.foreground(c, s.qr, func(n *node.Node, r reporter) (*node.Item, error) {
+		it, err := n.Share(c.Context(), s.o, watcher(r))
+		if err == nil {
+			r.Reachability(n.Reachability(c.Context()))
+		}
+		return it, err
+	})
+}
+
+// itemLimits returns the limits of the command line: for a detached item they
+// are its own, beside the node's.
+func (a *app) itemLimits(c *cobra.Command) (up, down int64) {
+	value := func(name string) int64 {
+		if r, ok := c.Flags().Lookup(name).Value.(*Rate); ok {
+			return int64(*r)
+		}
+		return 0
+	}
+	return value("up-limit"), value("down-limit")
+}
+
+// watcher makes a node's progress and warnings reach r.
+func watcher(r reporter) node.Watch {
+	return node.Watch{Hashing: r.Hashing, Warn: r.Warn}
+}
+
+// foreground runs a node for as long as one item lives.
+func (a *app) foreground(c *cobra.Command, qr bool, start func(*node.Node, reporter) (*node.Item, error)) error {
+	cfg, err := a.nodeConfig(c)
+	if err != nil {
+		return err
+	}
+	r := a.reporter(qr)
+	defer r.Close()
+	n, err := node.New(c.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	r.Listening(n.Addr().String())
+	it, err := start(n, r)
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	return follow(c.Context(), it, r, tick.C, patience, time.Now)
+}
+
+// detached hands a request to the running node and prints what came of it.
+func (a *app) detached(c *cobra.Command, req node.Request, qr bool) error {
+	r := a.reporter(qr)
+	defer r.Close()
+	client, err := node.Connect(c.Context(), stateDir(a.getenv))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	s, err := client.Start(c.Context(), req, watcher(r))
+	if err != nil {
+		return err
+	}
+	r.Ready(s)
+	if !a.json {
+		fmt.Fprintf(a.stderr, "the node goes on with it; see: tandem status %s\n", s.ID)
+	}
+	return nil
+}

@@ -1,0 +1,15 @@
+package node
+
+import "tandem/internal/fault"
+
+// Failures that callers tell apart beyond their kind.
+var (
+	ErrListen    = fault.Errorf(fault.Busy, "the listening address cannot be used")
+	ErrNoNode    = fault.Errorf(fault.Unreachable, "no node is running")
+	ErrNodeRuns  = fault.Errorf(fault.Busy, "a node is already running")
+	ErrSource    = fault.Errorf(fault.Invalid, "not a ticket, a magnet link or a .torrent file")
+	ErrExpired   = fault.Errorf(fault.Refused, "the ticket has expired")
+	ErrNoSources = fault.Errorf(fault.Unreachable, "no source has been found")
+	ErrNoItem    = fault.Errorf(fault.NotFound, "no such share or transfer")
+	ErrSelect    = fault.Errorf(fault.NotFound, "no file matches")
+)

@@ -1,0 +1,179 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"tandem/internal/content"
+	"tandem/internal/fault"
+	"tandem/internal/metainfo"
+	"tandem/internal/peer"
+	"tandem/internal/store"
+	"tandem/internal/store/disk"
+)
+
+// Get fetches o.Source into o.Dir, in the background. Errors are those of
+// ParseSource and disk.OpenWorkspace, ErrExpired, fault.Exists (the node has it
+// already) and fault.Unreachable (a peer's name cannot be looked up).
+func (n *Node) Get(ctx context.Context, o GetOptions, w Watch) (*Item, error) {
+	src, err := ParseSource(o.Source)
+	if err != nil {
+		return nil, err
+	}
+	if src.expired(time.Now()) {
+		return nil, fmt.Errorf("get: %w", ErrExpired)
+	}
+	it, err := n.newItem(KindGet, src.Name, o.Dir, src.Audience, src.Keys, src.secret)
+	if err != nil {
+		return nil, fmt.Errorf("get: %w", err)
+	}
+	it.record = record{Get: &o}
+	if err := n.fetch(ctx, it, src, o, w); err != nil {
+		it.abandon(err)
+		n.forget(it)
+		return nil, fmt.Errorf("get %s: %w", shortName(src), err)
+	}
+	return it, nil
+}
+
+// shortName names a source without giving a ticket away.
+func shortName(src *Source) string {
+	if src.Name != "" {
+		return src.Name
+	}
+	return fmt.Sprintf("%x", src.Keys[0][:4])
+}
+
+func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w Watch) (err error) {
+	named, err := n.targets(ctx, append(o.Peers, src.Peers...), src)
+	if err != nil {
+		return err
+	}
+	ws, err := disk.OpenWorkspace(o.Dir, src.Keys[0])
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ws.Close())
+		}
+	}()
+	p := plan{
+		torrent: src.Torrent, trackers: append(src.Trackers, tiers(o.Trackers)...),
+		peers: append(named, n.dialed(src)...), common: o.Common, keep: o.KeepSeeding, link: o.Source,
+		pick: func(m *content.Manifest) []bool { return selected(m, o.Select) },
+		open: func(t *metainfo.Torrent) (store.Pieces, error) {
+			wanted := selected(t.Manifest, o.Select)
+			if wanted != nil && !anyOf(wanted) {
+				return nil, fmt.Errorf("select %s: %w", strings.Join(o.Select, ", "), ErrSelect)
+			}
+			return ws.Pieces(t.Manifest, wanted)
+		},
+		save: func(t *metainfo.Torrent) error {
+			data, err := t.Encode()
+			if err != nil {
+				return err
+			}
+			return ws.SaveTorrent(data)
+		},
+		release: func() {
+			if err := ws.Close(); err != nil {
+				n.log.Error("close working copy", "item", it.id, "err", err)
+			}
+		},
+	}
+	if src.Ticket != nil {
+		p.want = src.Ticket.InfoHash
+	}
+	if src.Torrent != nil {
+		p.link = ""
+		if src.Audience == peer.Public {
+			p.link = magnet(src.Torrent, nil)
+		}
+	} else {
+		p.torrent = kept(ws, src)
+	}
+	if err := n.remember(it, src.Torrent); err != nil {
+		return err
+	}
+	return it.start(p)
+}
+
+// kept returns the metadata an earlier run got from peers, if it is of src.
+func kept(ws *disk.Workspace, src *Source) *metainfo.Torrent {
+	data, err := ws.Torrent()
+	if err != nil {
+		return nil
+	}
+	t, err := metainfo.Parse(data)
+	if err != nil {
+		return nil
+	}
+	switch m := t.Manifest; {
+	case src.Ticket != nil:
+		if m.HasV2 && m.InfoHash2 == src.Ticket.InfoHash {
+			return t
+		}
+	case src.Magnet != nil:
+		one, two := src.Magnet.InfoHash1, src.Magnet.InfoHash2
+		if (one.IsZero() || m.HasV1 && m.InfoHash1 == one) && (two.IsZero() || m.HasV2 && m.InfoHash2 == two) {
+			return t
+		}
+	}
+	return nil
+}
+
+// selected says which files match one of globs; nil means all. A glob without a
+// slash is matched against the last component as well.
+func selected(m *content.Manifest, globs []string) []bool {
+	if len(globs) == 0 {
+		return nil
+	}
+	wanted := make([]bool, len(m.Files))
+	for i := range m.Files {
+		name := FilePath(m, i)
+		for _, g := range globs {
+			wanted[i] = wanted[i] || !m.Files[i].Pad && matches(g, name, m.Name)
+		}
+	}
+	return wanted
+}
+
+func matches(glob, name, folder string) bool {
+	for _, s := range []string{name, folder + "/" + name} {
+		if ok, err := path.Match(glob, s); err == nil && ok || strings.HasPrefix(s, strings.TrimSuffix(glob, "/")+"/") {
+			return true
+		}
+	}
+	ok, err := path.Match(glob, path.Base(name))
+	return err == nil && ok && !strings.Contains(glob, "/")
+}
+
+// CheckGlob returns an error for a malformed pattern.
+func CheckGlob(glob string) error {
+	if _, err := path.Match(glob, ""); err != nil {
+		return fault.Errorf(fault.Invalid, "pattern %q is malformed", glob)
+	}
+	return nil
+}
+
+func anyOf(list []bool) bool {
+	for _, b := range list {
+		if b {
+			return true
+		}
+	}
+	return false
+}
+
+// FilePath returns the path of file i inside its folder, or its name.
+func FilePath(m *content.Manifest, i int) string {
+	if m.Single {
+		return m.Name
+	}
+	return strings.Join(m.Files[i].Path, "/")
+}
