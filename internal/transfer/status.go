@@ -1,0 +1,183 @@
+package transfer
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tandem/internal/metainfo"
+	"tandem/internal/swarm"
+)
+
+// Status returns a snapshot. It never waits for the network or the disk.
+func (t *Transfer) Status() Status {
+	if s := t.final.Load(); s != nil {
+		return *s
+	}
+	if !t.running.Load() {
+		return Status{State: Metadata, Torrent: t.cfg.Torrent, Name: nameOf(t.cfg.Torrent)}
+	}
+	reply := make(chan Status, 1)
+	if t.mail.put(event{kind: evStatus, body: reply}) {
+		return <-reply // the owner answers, or discard does
+	}
+	return *t.final.Load() // stored before the mailbox was closed
+}
+
+func nameOf(tor *metainfo.Torrent) string {
+	if tor == nil {
+		return ""
+	}
+	return tor.Manifest.Name
+}
+
+// snapshot is Status for the owner.
+func (t *Transfer) snapshot() Status {
+	tor := t.torrent
+	if tor == nil {
+		tor = t.cfg.Torrent
+	}
+	s := Status{
+		State: t.state(), Name: nameOf(tor), Torrent: t.torrent, Swarm: t.stats(),
+		FromPeers: t.fromPeers, Sources: maps.Clone(t.sources), Sinks: maps.Clone(t.sinks),
+		Finders: map[string]string{}, Started: t.started, Completed: t.complete, Limit: t.limits.say(t), Err: t.err,
+	}
+	if t.paused {
+		s.Err = t.fullErr
+	}
+	byID := make(map[swarm.ConnID]swarm.ConnStats, len(s.Swarm.Conns))
+	for _, c := range s.Swarm.Conns {
+		byID[c.Conn] = c
+	}
+	for _, c := range t.conns {
+		st, ok := byID[c.id]
+		if !ok {
+			st = swarm.ConnStats{Conn: c.id, Key: c.key}
+		}
+		s.Peers = append(s.Peers, PeerStatus{ConnStats: st, Addr: c.nc.Remote(), Path: c.nc.Path(), Client: c.client})
+		credit(s.Sources, c.name(), c.accepted)
+		credit(s.Sinks, c.name(), c.sentTo)
+	}
+	for _, f := range t.cfg.Finders {
+		s.Finders[f.Name()] = "ok"
+		if err := f.Err(); err != nil {
+			s.Finders[f.Name()] = err.Error()
+		}
+	}
+	return s
+}
+
+// state says where the transfer stands.
+func (t *Transfer) state() State {
+	switch {
+	case t.err != nil:
+		return Failed
+	case t.sw == nil && !t.preparing:
+		return Metadata
+	case t.paused:
+		return Paused
+	case t.isComplete():
+		return Seeding
+	case t.sw == nil || t.checking != nil:
+		return Checking
+	}
+	return Downloading
+}
+
+// The limits that may bind a download.
+const (
+	limitNone     = "nothing to do"
+	limitPeers    = "no peer has what is missing"
+	limitChoked   = "peers do not serve us"
+	limitSet      = "your download limit"
+	limitDisk     = "your disk"
+	limitFull     = "no room on the device"
+	limitLink     = "your download link"
+	limitUploads  = "the peers' upload"
+	limitComputer = "this computer"
+)
+
+// limitTally counts, second by second, which limit bound.
+type limitTally struct {
+	now    string
+	count  map[string]int
+	frozen string
+}
+
+// sample judges the last second.
+func (l *limitTally) sample(t *Transfer) {
+	if t.isComplete() {
+		return
+	}
+	if l.count == nil {
+		l.count = map[string]int{}
+	}
+	l.now = t.binding()
+	l.count[l.now]++
+}
+
+// freeze keeps what bound the transfer most of the time.
+func (l *limitTally) freeze() {
+	names := slices.Sorted(maps.Keys(l.count))
+	for _, name := range names {
+		if l.frozen == "" || l.count[name] > l.count[l.frozen] {
+			l.frozen = name
+		}
+	}
+}
+
+func (l *limitTally) say(t *Transfer) string {
+	if t.isComplete() {
+		return l.frozen
+	}
+	return l.now
+}
+
+// fastRate is a rate, in bytes per second, at which hashing and copying bind
+// rather than a link: an eighth of what one core hashes.
+const fastRate = 150e6
+
+// binding names what limits the download now. A link of ours shows by round
+// trips that grow on all connections together, since the queue is then before
+// our door; otherwise it is the others' uploads.
+func (t *Transfer) binding() string {
+	if t.paused {
+		return limitFull
+	}
+	if t.done() {
+		return limitNone
+	}
+	s := t.sw.Stats()
+	useful, waiting, grown, timed := 0, 0, 0, 0
+	for _, st := range s.Conns {
+		if !st.WeInterested {
+			continue
+		}
+		useful++
+		if st.Outstanding > 0 {
+			waiting++
+		}
+		if c := t.byID[st.Conn]; c != nil && c.rtt > 0 && st.DownRate > 0 {
+			timed++
+			if c.rtt > 2*c.best && c.rtt-c.best > 20*time.Millisecond {
+				grown++
+			}
+		}
+	}
+	limit := strictest(t.cfg.Down)
+	switch {
+	case useful == 0:
+		return limitPeers
+	case limit > 0 && s.DownRate > 0.85*limit:
+		return limitSet
+	case t.budget.scarce():
+		return limitDisk
+	case waiting == 0:
+		return limitChoked
+	case s.DownRate > fastRate:
+		return limitComputer
+	case timed > 1 && 3*grown > 2*timed:
+		return limitLink
+	}
+	return limitUploads
+}
