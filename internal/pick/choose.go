@@ -75,9 +75,9 @@ func (p *Picker) any(q *Peer, now time.Duration) (int, bool) {
 	return 0, false
 }
 
-// OpenOf returns the first of pieces that is open, announced by the peer and not
+// FirstOpen returns the first of pieces that is open, announced by the peer and not
 // avoided, or false.
-func (p *Picker) OpenOf(q *Peer, pieces []int, now time.Duration) (int, bool) {
+func (p *Picker) FirstOpen(q *Peer, pieces []int, now time.Duration) (int, bool) {
 	for _, piece := range pieces {
 		if p.pos[piece] >= 0 && q.Has(piece) && !q.Avoids(piece, now) {
 			return piece, true
