@@ -49,7 +49,6 @@ type conn struct {
 	early    early         // what it said before the swarm was there
 	mapped   bool          // a bitfield, have-all or have-none came
 	seed     bool          // it has everything
-	hidden   *content.Bitfield
 	ext      wire.ExtHandshake
 	extDone  bool
 	client   string

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"tandem/internal/content"
 	"tandem/internal/discover"
 	"tandem/internal/fault"
 	"tandem/internal/swarm"
@@ -60,7 +61,8 @@ func (t *Transfer) handleWork(e *event) {
 	case evVerified:
 		t.verified(e.piece, e.err)
 	case evChecked:
-		t.checked(e.piece, e.err)
+		root, _ := e.body.(content.Hash)
+		t.checked(e.piece, root, e.err)
 	case evAnswer:
 		t.answer(e)
 	case evFinished:

@@ -180,8 +180,13 @@ func (t *Transfer) checkSuspects(suspect *content.Bitfield) {
 // check hashes one suspect piece.
 func (t *Transfer) check(piece int, scratch *[]byte) {
 	err := t.verify(piece, nil, scratch)
-	if err == nil {
+	e := event{kind: evChecked, piece: piece}
+	switch {
+	case err == nil:
 		err = t.whenRoom(func() error { return t.store.Commit(piece) })
+	case errors.Is(err, errUnknown): // scratch holds the piece
+		e.body = t.manifest.PieceRoot(piece, content.Leaves(nil, *scratch))
 	}
-	t.mail.put(event{kind: evChecked, piece: piece, err: err})
+	e.err = err
+	t.mail.put(e)
 }

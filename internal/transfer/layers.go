@@ -28,7 +28,7 @@ type hashAsk struct {
 // askLayers asks for the parts of piece layers that are still unknown, spread
 // over the peers that speak v2.
 func (t *Transfer) askLayers() {
-	if t.layers == nil || t.layersDone || t.sw == nil {
+	if t.layers == nil || t.layersDone {
 		return
 	}
 	t.missing = t.layers.MissingRanges(t.missing[:0])

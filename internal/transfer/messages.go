@@ -87,7 +87,7 @@ func (t *Transfer) steer(c *conn, m *wire.Message) error {
 	case wire.NotInterested:
 		t.sw.PeerInterest(t.now, c.id, false)
 	case wire.Have:
-		t.peerHas(c, b.Piece)
+		t.sw.PeerHave(t.now, c.id, b.Piece)
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
 		return t.bitfield(c, m)
 	case wire.Request:
@@ -126,35 +126,8 @@ func (t *Transfer) bitfield(c *conn, m *wire.Message) error {
 		}
 	}
 	c.seed = n > 0 && set.Full()
-	t.hide(c, set)
 	t.sw.PeerBitfield(t.now, c.id, set)
 	return nil
-}
-
-// peerHas takes one announced piece.
-func (t *Transfer) peerHas(c *conn, piece int) {
-	if t.checking != nil && t.checking.Has(piece) {
-		if c.hidden == nil {
-			c.hidden = content.NewBitfield(t.manifest.NumPieces())
-		}
-		c.hidden.Set(piece)
-		return
-	}
-	t.sw.PeerHave(t.now, c.id, piece)
-}
-
-// hide takes the pieces that are still being checked out of set: the swarm must
-// not ask for them. They are announced to it one by one as they are checked.
-func (t *Transfer) hide(c *conn, set *content.Bitfield) {
-	if t.checking == nil {
-		return
-	}
-	c.hidden = content.NewBitfield(set.Len())
-	for i := t.checking.Next(0); i >= 0; i = t.checking.Next(i + 1) {
-		if set.Clear(i) {
-			c.hidden.Set(i)
-		}
-	}
 }
 
 // payload takes a block.

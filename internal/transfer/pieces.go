@@ -117,16 +117,35 @@ func (t *Transfer) prepared(p prepared) {
 	for range hashWorkers() {
 		go t.hash()
 	}
-	if p.suspect != nil && p.suspect.Count() > 0 {
-		t.checking = p.suspect.Clone()
-		t.checkSuspects(p.suspect)
-	}
-	t.sw = swarm.New(swarm.Config{
-		Geometry: m, Have: p.have, Wanted: p.wanted, Rand: t.random(), MaxQueuedIn: queueIn,
-	})
 	t.countLeft()
 	close(t.ready)
+	for _, c := range t.conns {
+		c.rd.SetPieces(m.NumPieces())
+		if c.hs.Extended() { // the metadata can be had from us now
+			t.extendedHello(c)
+		}
+	}
+	t.checking = p.suspect
+	if t.checking == nil || t.checking.Count() == 0 {
+		t.startSwarm()
+		return
+	}
+	t.checkSuspects(p.suspect.Clone())
+	t.askLayers()
+}
+
+// startSwarm begins to exchange pieces, once what a crash left behind has been
+// hashed: until then the swarm would fetch what is there already.
+func (t *Transfer) startSwarm() {
+	t.checking, t.computed = nil, nil
+	t.sw = swarm.New(swarm.Config{
+		Geometry: t.manifest, Have: t.have.Clone(), Wanted: t.wanted, Rand: t.random(), MaxQueuedIn: queueIn,
+	})
+	if t.paused {
+		t.sw.Pause(t.now, true)
+	}
 	t.joinAll()
+	t.askLayers()
 	if t.done() { // nothing to fetch: do not wait for somebody to connect
 		t.finish()
 	}
@@ -135,7 +154,6 @@ func (t *Transfer) prepared(p prepared) {
 // joinAll makes the swarm know the connections that came before it.
 func (t *Transfer) joinAll() {
 	for _, c := range append([]*conn(nil), t.conns...) {
-		c.rd.SetPieces(t.manifest.NumPieces())
 		t.join(c)
 		t.act()
 		if c.gone {
@@ -144,15 +162,11 @@ func (t *Transfer) joinAll() {
 		if c.ext.ReqQ > 0 {
 			t.sw.ReqQ(c.id, c.ext.ReqQ)
 		}
-		if c.hs.Extended() { // the metadata can be had from us now
-			t.extendedHello(c)
-		}
 		if err := t.replay(c); err != nil {
 			t.drop(c, fault.KindOf(err), err.Error())
 		}
 		t.act()
 	}
-	t.askLayers()
 }
 
 // verified takes the outcome of a Verify.
@@ -182,15 +196,15 @@ func (t *Transfer) verified(piece int, err error) {
 	}
 }
 
-// checked takes the outcome of hashing a suspect piece.
-func (t *Transfer) checked(piece int, err error) {
+// checked takes the outcome of hashing a suspect piece, of which root is the v2
+// hash.
+func (t *Transfer) checked(piece int, root content.Hash, err error) {
 	switch {
 	case err == nil:
 		t.gained(piece)
-		t.sw.PieceVerified(t.now, piece, true)
 	case errors.Is(err, errUnknown):
 		t.awaitCheck = append(t.awaitCheck, piece)
-		t.recheck()
+		t.compute(piece, root)
 		return
 	case errors.Is(err, fault.Corrupt), errors.Is(err, fault.NotFound):
 	case errors.Is(err, fault.Closed):
@@ -202,35 +216,48 @@ func (t *Transfer) checked(piece int, err error) {
 		t.log.Warn("piece cannot be read back", "piece", piece, "err", err)
 	}
 	t.checking.Clear(piece)
-	for _, c := range t.conns {
-		if c.hidden != nil && c.hidden.Clear(piece) {
-			t.sw.PeerHave(t.now, c.id, piece)
-		}
-	}
 	if t.checking.Count() == 0 {
-		t.checking = nil
-		if t.done() {
-			t.finish()
-		}
+		t.startSwarm()
 	}
+}
+
+// compute notes the v2 hash of a suspect piece whose piece layer is unknown. A
+// file all of whose pieces were hashed tells its own layer, by its root; without
+// that, or if something in it is bad, peers have to tell it.
+func (t *Transfer) compute(piece int, root content.Hash) {
+	if t.computed == nil {
+		t.computed = map[int]content.Hash{}
+	}
+	t.computed[piece] = root
+	m := t.manifest
+	file := m.FileAt(int64(piece) * m.PieceLength)
+	first := int(m.Files[file].Offset / m.PieceLength)
+	n := int((m.Files[file].Length + m.PieceLength - 1) / m.PieceLength)
+	if t.computedOf[file]++; t.computedOf[file] < n {
+		t.recheck()
+		return
+	}
+	hashes := make([]content.Hash, n)
+	for i := range hashes {
+		hashes[i] = t.computed[first+i]
+	}
+	if t.layers.SetFile(file, hashes) == nil {
+		t.layersGrew()
+	}
+	t.recheck()
 }
 
 // recheck hands suspect pieces whose hash became known to the workers again.
 func (t *Transfer) recheck() {
-	ready := content.NewBitfield(t.manifest.NumPieces())
 	wait := t.awaitCheck[:0]
 	for _, piece := range t.awaitCheck {
-		if _, known := t.layers.Piece(piece); known {
-			ready.Set(piece)
-		} else {
+		if _, known := t.layers.Piece(piece); !known {
 			wait = append(wait, piece)
+			continue
 		}
-	}
-	t.awaitCheck = wait
-	for i := ready.Next(0); i >= 0; i = ready.Next(i + 1) {
-		piece := i
 		t.jobs.put(func(scratch *[]byte) { t.check(piece, scratch) })
 	}
+	t.awaitCheck = wait
 }
 
 // gained notes a verified piece.

@@ -72,13 +72,13 @@ func (t *Transfer) state() State {
 	switch {
 	case t.err != nil:
 		return Failed
-	case t.sw == nil && !t.preparing:
+	case t.torrent == nil && t.cfg.Torrent == nil:
 		return Metadata
 	case t.paused:
 		return Paused
 	case t.isComplete():
 		return Seeding
-	case t.sw == nil || t.checking != nil:
+	case t.sw == nil:
 		return Checking
 	}
 	return Downloading

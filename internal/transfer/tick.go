@@ -41,8 +41,8 @@ func (t *Transfer) tick() {
 		t.watch(c)
 	}
 	t.timeMetadata()
+	t.timeHashes()
 	if t.sw != nil {
-		t.timeHashes()
 		t.limits.sample(t)
 	}
 	t.partSeeds()

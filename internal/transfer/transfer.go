@@ -83,10 +83,12 @@ type owner struct {
 	sw         *swarm.Swarm
 	acts       []swarm.Action
 	have       *content.Bitfield
-	wanted     *content.Bitfield // nil: all
-	checking   *content.Bitfield // suspect pieces not yet hashed; nil: none
-	awaitCheck []int             // of those, what waits for piece layers
-	awaiting   []int             // fetched pieces that wait for piece layers
+	wanted     *content.Bitfield    // nil: all
+	checking   *content.Bitfield    // suspect pieces not yet hashed; the swarm starts after them
+	awaitCheck []int                // of those, what waits for piece layers
+	computed   map[int]content.Hash // v2 hashes of those
+	computedOf map[int]int          // and how many, by file
+	awaiting   []int                // fetched pieces that wait for piece layers
 	leaves     map[int][]content.Hash
 	spare      [][]content.Hash
 	roots      map[int]content.Hash // computed v2 hashes of hybrid pieces, while layers are unknown
@@ -141,7 +143,7 @@ func New(cfg Config) (*Transfer, error) {
 			byKey:   map[peer.Key]*conn{},
 			book:    newBook(),
 			leaves:  map[int][]content.Hash{},
-			judging: map[int]*judgement{},
+			judging: map[int]*judgement{}, computedOf: map[int]int{},
 			sources: map[string]int64{}, sinks: map[string]int64{},
 		},
 	}
