@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tandem/internal/content"
@@ -136,8 +135,23 @@ func newLink(f facts, wire *tlsWire, c *tls.Conn) *link {
 	return &link{Conn: c, facts: f, wire: wire, closer: closer{release: f.release}}
 }
 
+// Write implements net.Conn.
+func (l *link) Write(b []byte) (n int, err error) {
+	err = l.wire.together(func() error {
+		n, err = l.Conn.Write(b)
+		return err
+	})
+	return n, err
+}
+
 // WriteBuffers implements transport.BuffersWriter.
-func (l *link) WriteBuffers(bufs *net.Buffers) (int64, error) { return l.joiner.write(l.Conn, bufs) }
+func (l *link) WriteBuffers(bufs *net.Buffers) (n int64, err error) {
+	err = l.wire.together(func() error {
+		n, err = l.joiner.write(l.Conn, bufs)
+		return err
+	})
+	return n, err
+}
 
 // Close implements net.Conn. It says goodbye if that takes no time.
 func (l *link) Close() error {
@@ -145,72 +159,4 @@ func (l *link) Close() error {
 		l.wire.closing.Store(true)
 		return l.Conn.Close()
 	})
-}
-
-// goodbye is how long a link waits for room for TLS's closing alert. What it
-// would tell, the end of the stream, TCP tells too.
-const goodbye = 100 * time.Millisecond
-
-// tlsWire is the connection under TLS. It shortens the five seconds that
-// tls.Conn.Close allows itself.
-type tlsWire struct {
-	*net.TCPConn
-	r       io.Reader // the connection, or what peek made of it
-	closing atomic.Bool
-}
-
-func newWire(c *net.TCPConn, r io.Reader) *tlsWire { return &tlsWire{TCPConn: c, r: r} }
-
-// Read implements net.Conn.
-func (w *tlsWire) Read(b []byte) (int, error) { return w.r.Read(b) }
-
-// SetWriteDeadline implements net.Conn.
-func (w *tlsWire) SetWriteDeadline(t time.Time) error {
-	if w.closing.Load() {
-		if soon := time.Now().Add(goodbye); t.IsZero() || t.After(soon) {
-			t = soon
-		}
-	}
-	return w.TCPConn.SetWriteDeadline(t)
-}
-
-// joinSize is the most a joiner copies together: some blocks with their
-// headers.
-const joinSize = 64 << 10
-
-// joiner sends several buffers by few calls of Write.
-type joiner struct {
-	buf []byte // grows to joinSize, kept between calls
-}
-
-// write consumes bufs.
-func (j *joiner) write(w io.Writer, bufs *net.Buffers) (int64, error) {
-	var sent int64
-	flush := func(b []byte) error {
-		n, err := w.Write(b)
-		sent += int64(n)
-		return err
-	}
-	j.buf = j.buf[:0]
-	for len(*bufs) > 0 {
-		b := (*bufs)[0]
-		if len(j.buf) > 0 && len(j.buf)+len(b) > joinSize {
-			if err := flush(j.buf); err != nil {
-				return sent, err
-			}
-			j.buf = j.buf[:0]
-		}
-		(*bufs)[0], *bufs = nil, (*bufs)[1:]
-		if len(b) > joinSize {
-			if err := flush(b); err != nil {
-				return sent, err
-			}
-			continue
-		}
-		j.buf = append(j.buf, b...)
-	}
-	if len(j.buf) == 0 {
-		return sent, nil
-	}
-	return sent, flush(j.buf)
 }
