@@ -134,7 +134,7 @@ func ComparePaths(a, b []string) int { return slices.Compare(a, b) }
 func EscapeComponent(s string, windows bool) string {
 	switch s {
 	case "":
-		return "%"
+		return "%00"
 	case ".":
 		return "%2E"
 	case "..":
@@ -169,7 +169,7 @@ func EscapeComponent(s string, windows bool) string {
 // isEscape reports whether s begins like what EscapeComponent writes.
 func isEscape(s string) bool {
 	const hex = "0123456789ABCDEF"
-	return s == "%" || len(s) >= 3 && s[0] == '%' &&
+	return len(s) >= 3 && s[0] == '%' &&
 		strings.IndexByte(hex, s[1]) >= 0 && strings.IndexByte(hex, s[2]) >= 0
 }
 
