@@ -1,0 +1,36 @@
+package tcp_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"tandem/internal/transport"
+	"tandem/internal/transport/tcp"
+)
+
+// What a cancel cannot take back stays small, whatever the system would
+// buffer.
+func TestUnsentIsBounded(t *testing.T) {
+	const notSent = 32 << 10
+	for _, tt := range []struct {
+		target  transport.Target
+		preface string
+	}{{public, preface}, {link, ""}} {
+		out, _ := connect(t, tcp.Config{NotSent: notSent}, tt.target, tt.preface)
+		_ = out.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		for b := make([]byte, 16<<10); ; {
+			if _, err := out.Write(b); errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The system takes a page or a segment more, never its whole buffer.
+		n, ok := out.(transport.Meter).Unsent()
+		if !ok || n == 0 || n > notSent+64<<10 {
+			t.Errorf("%v: %d bytes unsent, %v", out.Path(), n, ok)
+		}
+	}
+}
