@@ -374,7 +374,11 @@ var bites = []struct {
 	},
 	{
 		"a package nobody tests",
-		files{"internal/discover/discover.go": "", "internal/discover/fixture_test.go": "package none"},
+		files{
+			"internal/discover/discover.go":     "func Find() {}",
+			"internal/discover/fixture_test.go": "package none",
+			"internal/store/fixture_test.go":    "package none",
+		},
 		[]string{"internal/discover/discover.go: tested"},
 	},
 	{
