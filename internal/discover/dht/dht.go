@@ -68,6 +68,7 @@ type DHT struct {
 	closed bool
 	err    error
 	joins  map[content.SHA1]map[*joined]struct{}
+	heard  map[netip.AddrPort]bool // nodes that asked us, the first few
 }
 
 // DefaultBootstrap returns the well-known routers of the main DHT.
@@ -98,6 +99,7 @@ func New(o Options) (*DHT, error) {
 		timeout: queryTimeout,
 		pings:   make(chan struct{}, maxPings),
 		joins:   make(map[content.SHA1]map[*joined]struct{}),
+		heard:   make(map[netip.AddrPort]bool),
 	}
 	d.peers = &peers{now: time.Now, announced: d.announced}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
@@ -150,13 +152,8 @@ func (d *DHT) Start(ctx context.Context) error {
 		d.guard.Close()
 		return fault.Errorf(fault.Other, "start DHT: %w", err)
 	}
-	for _, n := range known.nodes {
-		ni := krpc.NodeInfo{ID: n.id}
-		ni.Addr.FromAddrPort(n.addr)
-		_ = server.AddNode(ni) // refused when its bucket is full
-	}
 	d.server, d.err = server, nil
-	d.wg.Go(func() { d.maintain(server) })
+	d.wg.Go(func() { d.maintain(server, known.nodes) })
 	return nil
 }
 
@@ -168,7 +165,13 @@ func (d *DHT) startingNodes() ([]library.Addr, error) {
 }
 
 // maintain fills the table and keeps it.
-func (d *DHT) maintain(server *library.Server) {
+func (d *DHT) maintain(server *library.Server, known []knownNode) {
+	// Not under mu: the library calls queried with its own lock held.
+	for _, n := range known {
+		ni := krpc.NodeInfo{ID: n.id}
+		ni.Addr.FromAddrPort(n.addr)
+		_ = server.AddNode(ni) // refused when its bucket is full
+	}
 	if !d.bootstrap(server) {
 		return
 	}
@@ -206,13 +209,16 @@ func (d *DHT) bootstrap(server *library.Server) bool {
 			d.resolve()
 		}
 		if boot, _ := d.startingNodes(); len(boot) > 0 || server.NumNodes() > 0 {
-			_, err := server.BootstrapContext(d.ctx)
-			d.setErr(err)
+			if _, err := server.BootstrapContext(d.ctx); err != nil {
+				d.o.Log.Debug("fill the DHT table", "err", err)
+			}
 		}
 		if server.NumNodes() > 0 {
+			d.setErr(nil)
 			d.kick()
 			return true
 		}
+		d.setErr(errNoNode())
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
@@ -223,6 +229,8 @@ func (d *DHT) bootstrap(server *library.Server) bool {
 		}
 	}
 }
+
+func errNoNode() error { return fault.Errorf(fault.Unreachable, "no DHT node has answered") }
 
 // resolve looks the bootstrap nodes up.
 func (d *DHT) resolve() {

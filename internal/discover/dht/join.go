@@ -24,6 +24,7 @@ const (
 	enoughNodes   = 8  // that an announce should reach
 	nodePause     = time.Second
 	feedSize      = 64
+	maxHeard      = 64
 )
 
 // joined is one Join in progress.
@@ -112,8 +113,10 @@ func (d *DHT) announced(key content.SHA1, addr netip.AddrPort) {
 // queried is called by the library for every query, before it answers, with
 // the library's lock held.
 func (d *DHT) queried(q *krpc.Msg, from net.Addr) bool {
-	d.kick()
 	udp, ok := from.(*net.UDPAddr)
+	if ok && d.isNew(udp.AddrPort()) {
+		d.kick()
+	}
 	if !ok || q.Q != "get_peers" || q.A == nil {
 		return true
 	}
@@ -126,6 +129,18 @@ func (d *DHT) queried(q *krpc.Msg, from net.Addr) bool {
 	if ip, ok := localAddr(asker); ok {
 		d.peers.add(key, netip.AddrPortFrom(ip, port))
 	}
+	return true
+}
+
+// isNew reports whether a node at addr is heard for the first time. Only the
+// first few matter: with more in the table nobody waits for another.
+func (d *DHT) isNew(addr netip.AddrPort) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.heard[addr] || len(d.heard) >= maxHeard {
+		return false
+	}
+	d.heard[addr] = true
 	return true
 }
 
@@ -224,7 +239,7 @@ func (j *joined) round(ctx context.Context, announce bool) (o outcome) {
 		opts = append(opts, library.AnnouncePeer(library.AnnouncePeerOpts{Port: int(j.s.Port)}))
 	}
 	if server.NumNodes() == 0 {
-		j.d.setErr(fault.Errorf(fault.Unreachable, "no DHT node has answered"))
+		j.d.setErr(errNoNode())
 		return o
 	}
 	a, err := server.AnnounceTraversal(j.s.Key, opts...)
@@ -306,19 +321,9 @@ func (r *rhythm) done(o outcome, now time.Time) {
 func (r *rhythm) pause() time.Duration {
 	switch {
 	case r.none > 0:
-		return double(nodePause, r.none-1, time.Minute)
+		return discover.Backoff(nodePause, r.none-1, time.Minute)
 	case r.many:
 		return lastPause
 	}
-	return double(firstPause, r.quiet-1, lastPause)
-}
-
-func double(d time.Duration, n int, limit time.Duration) time.Duration {
-	for range n {
-		if d >= limit {
-			break
-		}
-		d *= 2
-	}
-	return min(d, limit)
+	return discover.Backoff(firstPause, r.quiet-1, lastPause)
 }

@@ -93,7 +93,7 @@ type tierState struct {
 
 // runTier announces to one tier until ctx ends, and withdraws then.
 func (j *joined) runTier(ctx context.Context, i int, wake <-chan struct{}) {
-	st := &tierState{many: true, complete: j.left() == 0}
+	st := &tierState{sched: schedule{first: j.c.earliest}, many: true, complete: j.left() == 0}
 	early := false
 	for ctx.Err() == nil {
 		r, err := j.round(ctx, i, st)

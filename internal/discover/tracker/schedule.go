@@ -1,9 +1,13 @@
 package tracker
 
-import "time"
+import (
+	"time"
+
+	"tandem/internal/discover"
+)
 
 const (
-	earliest    = 5 * time.Second  // between announces, whatever the reason
+	earliest    = 5 * time.Second  // between announces, except for an event
 	leastEvery  = 5 * time.Minute  // between regular announces
 	mostEvery   = 2 * time.Hour    //
 	usualEvery  = 30 * time.Minute // when the tracker does not say
@@ -14,8 +18,9 @@ const (
 // peers are known, come after 5, 10, 20, 40 seconds and so on, so that a swarm
 // forms at once and a tracker is not asked for ever.
 type schedule struct {
-	early    int // early announces so far
-	failures int // in a row
+	first    time.Duration // until the first early announce; doubles
+	early    int           // early announces so far
+	failures int           // in a row
 }
 
 // worked returns how long to wait for the next regular announce and for the
@@ -30,25 +35,14 @@ func (s *schedule) worked(r reply, wasEarly bool) (due, soonest time.Duration) {
 		due = usualEvery
 	}
 	due = min(max(due, leastEvery, r.minInterval), mostEvery)
-	soonest = max(double(earliest, s.early, due), r.minInterval)
+	soonest = max(discover.Backoff(s.first, s.early, due), r.minInterval)
 	return due, min(soonest, due)
 }
 
 // failed returns how long to wait after a round in which no tracker of the
 // tier worked. jitter is in [0, 1).
 func (s *schedule) failed(jitter float64) time.Duration {
-	d := double(earliest, s.failures, mostBackoff)
+	d := discover.Backoff(s.first, s.failures, mostBackoff)
 	s.failures++
 	return d + time.Duration(float64(d)*jitter/4)
-}
-
-// double returns d times 2^n, at most limit.
-func double(d time.Duration, n int, limit time.Duration) time.Duration {
-	for range n {
-		if d >= limit {
-			break
-		}
-		d *= 2
-	}
-	return min(d, limit)
 }

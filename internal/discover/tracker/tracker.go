@@ -56,6 +56,7 @@ type Client struct {
 	// announce sends one announce to one tracker and hands its peers to emit,
 	// possibly twice (IPv4, IPv6). It is a field for the tests of the schedule.
 	announce func(ctx context.Context, u *url.URL, r request, trackerID string, emit func(discover.Found)) (reply, error)
+	earliest time.Duration // between announces, shorter in tests
 	retry    time.Duration // before a UDP request is sent again; doubles
 
 	mu    sync.Mutex   // guards the fields below
@@ -67,7 +68,7 @@ type Client struct {
 // other schemes than http, https and udp are skipped; the error is of kind
 // fault.Invalid when none remains.
 func New(tiers [][]string, o Options) (*Client, error) {
-	c := &Client{o: o, done: make(chan struct{}), retry: 15 * time.Second}
+	c := &Client{o: o, done: make(chan struct{}), earliest: earliest, retry: 15 * time.Second}
 	if c.o.UserAgent == "" {
 		c.o.UserAgent = "tandem"
 	}
