@@ -33,18 +33,24 @@ const Patience = 10 * time.Second
 type Waiting struct {
 	Served    time.Duration // end of its last turn; 0: never
 	FreeRider bool
+	Fresh     bool // asks a seeder for what it was to be the first to get
 }
 
 // Next returns which of those waiting to send to next: the one served longest
-// ago, the first of equals. Free-riders come after everybody else. It returns
-// -1 if nobody waits.
+// ago, the first of equals. Fresh pieces come before and free-riders after
+// everybody else. It returns -1 if nobody waits.
 func Next(now time.Duration, w []Waiting) int {
-	best := -1
-	var bestLast bool
+	best, bestRank := -1, 0
 	for i := range w {
-		last := w[i].FreeRider && now-w[i].Served < Patience
-		if best < 0 || last != bestLast && bestLast || last == bestLast && w[i].Served < w[best].Served {
-			best, bestLast = i, last
+		rank := 1
+		switch {
+		case w[i].Fresh:
+			rank = 0
+		case w[i].FreeRider && now-w[i].Served < Patience:
+			rank = 2
+		}
+		if best < 0 || rank < bestRank || rank == bestRank && w[i].Served < w[best].Served {
+			best, bestRank = i, rank
 		}
 	}
 	return best

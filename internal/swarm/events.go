@@ -79,6 +79,7 @@ func (s *Swarm) PeerHave(now time.Time, id ConnID, piece int) {
 	}
 	c.moved = s.now
 	s.guard.placed(s, piece)
+	s.offer(c)
 	if !c.weInterested {
 		s.updateInterest(c)
 	}

@@ -17,6 +17,7 @@ type guard struct {
 	cursor   int           // where to look for the next piece to offer
 	last     time.Duration // of the last assignment
 	pace     time.Duration // average time between assignments
+	glow     time.Duration // for a while after its end, what nobody announced is still served first
 }
 
 const nobody ConnID = -1
@@ -65,6 +66,7 @@ const (
 	guardStall   = 10 * time.Second // without progress, what was assigned is free again
 	offersAtOnce = 2
 	offerTime    = 10 * time.Second
+	glowTime     = 10 * time.Second
 	revealBatch  = 1000 // announcements per tick when the guard ends
 )
 
@@ -89,7 +91,7 @@ func (g *guard) end(s *Swarm) {
 	if !g.on {
 		return
 	}
-	g.on, g.holder = false, nil
+	g.on, g.holder, g.glow = false, nil, s.now+glowTime
 	for _, c := range s.list {
 		for i := range c.held.len() {
 			c.in.push(c.held.at(i).block)
@@ -174,11 +176,6 @@ func (c *conn) insist(now time.Duration, b Block) verdict {
 func (g *guard) placed(s *Swarm, piece int) {
 	if !g.on || s.picker.Count(piece) != 1 {
 		return
-	}
-	for _, c := range s.list {
-		if c.shown != nil && c.shown.Set(piece) {
-			s.emit(Action{Kind: SendHave, Conn: c.id, Block: Block{Piece: piece}})
-		}
 	}
 	if g.holder[piece] == nobody {
 		g.place(s)
@@ -278,7 +275,7 @@ func (s *Swarm) offer(c *conn) {
 		return
 	}
 	c.offers = slices.DeleteFunc(c.offers, func(o offer) bool {
-		return s.picker.Count(o.piece) > 0 || s.now-o.at > offerTime
+		return c.peer.Has(o.piece) || s.now-o.at > offerTime
 	})
 	for len(c.offers) < offersAtOnce {
 		piece := s.guard.unoffered(s, c)
@@ -286,21 +283,25 @@ func (s *Swarm) offer(c *conn) {
 			return
 		}
 		c.offers = append(c.offers, offer{piece, s.now})
-		c.shown.Set(piece)
-		s.emit(Action{Kind: SendHave, Conn: c.id, Block: Block{Piece: piece}})
+		s.announce(c, piece)
 	}
 }
 
-// unoffered returns a piece that is not placed and not shown to c, or -1.
+// unoffered returns a piece to offer to c: one that is not placed, or, if c
+// was shown all of those and did not take them, one it can have elsewhere too;
+// -1 if c was shown everything.
 func (g *guard) unoffered(s *Swarm, c *conn) int {
-	n := len(g.holder)
+	n, second := len(g.holder), -1
 	for range n {
 		g.cursor = (g.cursor + 1) % n
-		if i := g.cursor; g.holder[i] == nobody && s.picker.Count(i) == 0 && !c.shown.Has(i) {
-			return i
+		if i := g.cursor; !c.shown.Has(i) {
+			if g.holder[i] == nobody && s.picker.Count(i) == 0 {
+				return i
+			}
+			second = i
 		}
 	}
-	return -1
+	return second
 }
 
 // announce tells c that we have piece, unless it is shown pieces one by one.

@@ -24,16 +24,37 @@ const quantum = 5 * time.Millisecond
 const limitAfter = 100 * time.Millisecond
 
 // prober lets a few connections more be served from time to time, to learn
-// whether the uplink can carry more than we know of.
+// whether the uplink can carry more than we know of. While that finds nothing it
+// is tried ever less often.
 type prober struct {
+	on          bool
 	until, next time.Duration
+	every       time.Duration
+	before      float64 // capacity known when it began
 }
 
 const (
 	probeTime  = 300 * time.Millisecond
 	probeEvery = 2 * time.Second
+	probeRest  = 30 * time.Second // at most between two
 	probeExtra = 2
+	probeGain  = 1.05 // what counts as a find
 )
+
+func (p *prober) tick(now time.Duration, capacity float64, waiting bool) {
+	switch {
+	case p.on && now >= p.until:
+		p.on = false
+		if p.every = min(2*p.every, probeRest); capacity > probeGain*p.before {
+			p.every = probeEvery
+		}
+		p.next = now + p.every
+	case !p.on && p.every == 0:
+		p.every, p.next = probeEvery, now+probeEvery
+	case !p.on && waiting && now >= p.next:
+		p.on, p.until, p.before = true, now+probeTime, capacity
+	}
+}
 
 // requeue notes whether c waits for a turn, after its queue or turn changed.
 func (s *Swarm) requeue(c *conn) {
@@ -99,7 +120,7 @@ func (s *Swarm) serve() {
 
 // slots returns how many connections to send to at a time (R4).
 func (s *Swarm) slots() int {
-	if s.now < s.probe.until {
+	if s.probe.on {
 		return s.cfg.Serving + probeExtra
 	}
 	return s.cfg.Serving
@@ -143,7 +164,11 @@ func (s *Swarm) nextTurn() *conn {
 	s.waitBuf, s.waitConn = s.waitBuf[:0], s.waitConn[:0]
 	for _, c := range s.list {
 		if c.queued {
-			s.waitBuf = append(s.waitBuf, choke.Waiting{Served: c.served, FreeRider: s.freeRider(c)})
+			s.waitBuf = append(s.waitBuf, choke.Waiting{
+				Served:    c.served,
+				FreeRider: s.freeRider(c),
+				Fresh:     s.now < s.guard.glow && s.picker.Count(c.in.at(0).Piece) == 0,
+			})
 			s.waitConn = append(s.waitConn, c)
 		}
 	}
@@ -170,8 +195,6 @@ func (s *Swarm) tickServe() {
 	for _, c := range s.active {
 		s.weigh(c)
 	}
-	if s.queued > 0 && s.now >= s.probe.next {
-		s.probe = prober{until: s.now + probeTime, next: s.now + probeEvery}
-	}
+	s.probe.tick(s.now, s.capacity.Rate(), s.queued > 0)
 	s.serve()
 }
