@@ -54,6 +54,7 @@ const (
 type DHT struct {
 	o       Options
 	timeout time.Duration // of a query; shorter in tests
+	pause   time.Duration // firstPause, shorter in tests
 	pings   chan struct{} // tokens
 	peers   *peers
 	ctx     context.Context // ends with Close
@@ -97,6 +98,7 @@ func New(o Options) (*DHT, error) {
 	d := &DHT{
 		o:       o,
 		timeout: queryTimeout,
+		pause:   firstPause,
 		pings:   make(chan struct{}, maxPings),
 		joins:   make(map[content.SHA1]map[*joined]struct{}),
 		heard:   make(map[netip.AddrPort]bool),
@@ -134,7 +136,7 @@ func (d *DHT) Start(ctx context.Context) error {
 	d.guard = newGuard(conn)
 	known := loadState(d.o.StateFile)
 	d.id = known.id
-	var quiet alog.Logger = alog.NewLogger("dht")
+	quiet := alog.NewLogger("dht")
 	quiet.SetHandlers(alog.DiscardHandler)
 	server, err := library.NewServer(&library.ServerConfig{
 		NodeId:           known.id,

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	firstPause    = 5 * time.Second // between lookups while few peers are known; doubles
+	firstPause    = 3 * time.Second // between lookups while few peers are known; doubles
 	lastPause     = 5 * time.Minute
 	wakePause     = time.Minute // what a wake shortens the pause to, when it is longer
 	announceEvery = 15 * time.Minute
-	enoughPeers   = 20 // of one lookup
-	enoughNodes   = 8  // that an announce should reach
-	nodePause     = time.Second
+	enoughPeers   = 20          // of one lookup
+	enoughNodes   = 8           // that an announce should reach
+	nodePause     = time.Second // until a new node is asked, while few are known
 	feedSize      = 64
 	maxHeard      = 64
 )
@@ -173,7 +173,7 @@ func localAddr(addr netip.AddrPort) (netip.Addr, bool) {
 
 // run looks up and announces until ctx ends.
 func (j *joined) run(ctx context.Context) {
-	r := rhythm{announce: j.s.Port != 0}
+	r := rhythm{announce: j.s.Port != 0, first: j.d.pause, node: j.d.pause / (firstPause / nodePause)}
 	for ctx.Err() == nil {
 		started := time.Now()
 		o := j.round(ctx, r.announceNow(started))
@@ -198,7 +198,7 @@ func (j *joined) wait(ctx context.Context, r *rhythm, started time.Time) {
 			j.emit(ctx, addr, discover.IsGlobal(addr.Addr()))
 		case <-j.kick:
 			if r.fewNodes {
-				timer.Reset(time.Until(started.Add(nodePause)))
+				timer.Reset(time.Until(started.Add(r.node)))
 			}
 		case _, ok := <-wake:
 			if !ok {
@@ -286,8 +286,10 @@ func (d *DHT) running() *library.Server {
 
 // rhythm decides when to look up and when to announce.
 type rhythm struct {
-	announce bool // at all
-	fewNodes bool // the last lookup reached few nodes: a new one is worth asking
+	first    time.Duration // firstPause, shorter in tests
+	node     time.Duration // nodePause, shorter in tests
+	announce bool          // at all
+	fewNodes bool          // the last lookup reached few nodes: a new one is worth asking
 	last     time.Time
 	reached  int // nodes of the last announce
 	quiet    int // lookups so far that found few peers
@@ -321,9 +323,9 @@ func (r *rhythm) done(o outcome, now time.Time) {
 func (r *rhythm) pause() time.Duration {
 	switch {
 	case r.none > 0:
-		return discover.Backoff(nodePause, r.none-1, time.Minute)
+		return discover.Backoff(r.node, r.none-1, time.Minute)
 	case r.many:
 		return lastPause
 	}
-	return discover.Backoff(firstPause, r.quiet-1, lastPause)
+	return discover.Backoff(r.first, r.quiet-1, lastPause)
 }

@@ -38,6 +38,7 @@ type Options struct {
 type LAN struct {
 	o        Options
 	cookie   string
+	pace     time.Duration // roundLeast, shorter in tests
 	listen   func(ctx context.Context, group string) (conn, error)
 	throttle discover.Throttle
 	ctx      context.Context // ends with Close
@@ -76,6 +77,7 @@ func New(o Options) *LAN {
 	l := &LAN{
 		o:      o,
 		cookie: rand.Text(),
+		pace:   roundLeast,
 		listen: listen,
 		poke:   make(chan struct{}, 1),
 		keys:   make(map[content.SHA1]*entry),
@@ -219,7 +221,7 @@ func (l *LAN) nextRound(last time.Time) time.Time {
 			next = e.due
 		}
 	}
-	if least := last.Add(roundLeast); next.Before(least) {
+	if least := last.Add(l.pace); next.Before(least) {
 		return least
 	}
 	return next
