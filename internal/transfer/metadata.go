@@ -24,8 +24,8 @@ type metaFetch struct {
 	size   int
 	pieces []metaPiece
 	left   int
-	liars  map[int]bool // sizes that turned out wrong
-	alone  *conn        // after a wrong hash: everything from one peer, to know who lied
+	avoid  int   // a size whose claimants did not deliver: believed last
+	alone  *conn // after a wrong hash: everything from one peer, to know who lied
 	single bool
 }
 
@@ -81,11 +81,11 @@ func (t *Transfer) chooseSize() {
 	best := 0
 	for _, c := range t.conns {
 		n := c.ext.MetadataSize
-		if n <= 0 || t.meta.liars[n] || c.number(wire.NameMetadata) == 0 {
+		if n <= 0 || c.number(wire.NameMetadata) == 0 {
 			continue
 		}
 		votes[n]++
-		if votes[n] > votes[best] {
+		if best == 0 || best == t.meta.avoid || (votes[n] > votes[best] && n != t.meta.avoid) {
 			best = n
 		}
 	}
@@ -168,12 +168,6 @@ func (t *Transfer) metadataDone() {
 		}
 	}
 	t.act()
-	if !slices.ContainsFunc(t.conns, func(c *conn) bool { return c.ext.MetadataSize == size }) {
-		if f.liars == nil || len(f.liars) > 1000 {
-			f.liars = map[int]bool{}
-		}
-		f.liars[size] = true
-	}
 	t.askMetadata()
 }
 
@@ -232,6 +226,7 @@ func (t *Transfer) timeMetadata() {
 	if !claimed && f.size != 0 {
 		f.size, f.pieces, f.alone = 0, nil, nil
 	}
+	late := false
 	for i := range f.pieces {
 		p := &f.pieces[i]
 		if p.data == nil && p.from != nil && t.now.Sub(p.at) > metaTimeout {
@@ -240,9 +235,29 @@ func (t *Transfer) timeMetadata() {
 			from := p.from
 			p.from = nil
 			f.desert(from)
+			late = true
 		}
 	}
+	if late {
+		t.otherSize()
+	}
 	t.askMetadata()
+}
+
+// otherSize believes another size, if anybody claims one, after a request for
+// the believed one was not answered in time.
+func (t *Transfer) otherSize() {
+	f := &t.meta
+	f.avoid = f.size
+	for _, c := range t.conns {
+		if n := c.ext.MetadataSize; n > 0 && n != f.size {
+			f.size, f.pieces, f.alone = 0, nil, nil
+			for _, c := range t.conns {
+				c.metaAsked = 0
+			}
+			return
+		}
+	}
 }
 
 // serveMetadata answers a request for a piece of the info dictionary. A peer is

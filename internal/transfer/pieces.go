@@ -122,7 +122,7 @@ func (t *Transfer) prepared(p prepared) {
 	for _, c := range t.conns {
 		c.rd.SetPieces(m.NumPieces())
 		c.v2 = c.v2 || t.isV2Key(c.hs.Key) // a magnet link names one key, and we did not know which
-		if c.hs.Extended() { // the metadata can be had from us now
+		if c.hs.Extended() {               // the metadata can be had from us now
 			t.extendedHello(c)
 		}
 	}
