@@ -20,6 +20,8 @@ type pipe struct {
 	waiting int
 	queue   []chunk // written and not yet read
 	queued  int     // bytes in queue
+	left    int     // chunks of queue that had left the sender when last counted
+	pending int     // bytes of the others
 	acked   uint64  // bytes that had arrived when last counted
 	counted int     // chunks of queue that are in acked
 	cut     bool
@@ -117,6 +119,7 @@ func (p *pipe) read(b []byte) (int, error) {
 // take copies what has arrived. The caller holds mu.
 func (p *pipe) take(b []byte, now time.Time) (n int) {
 	p.count(now)
+	p.unsent(now) // what has arrived has left
 	for n < len(b) && p.counted > 0 {
 		c := &p.queue[0]
 		m := copy(b[n:], c.data)
@@ -126,6 +129,7 @@ func (p *pipe) take(b []byte, now time.Time) (n int) {
 			p.queue[0] = chunk{}
 			p.queue = p.queue[1:]
 			p.counted--
+			p.left--
 		}
 	}
 	p.queued -= n
@@ -180,6 +184,7 @@ func (p *pipe) write(b []byte) (sent int, err error) {
 		}
 		p.queue = append(p.queue, chunk{append([]byte(nil), b[:n]...), n, gone, there.Add(p.latency)})
 		p.queued += n
+		p.pending += n
 		b, sent = b[n:], sent+n
 		p.wake()
 	}
@@ -188,11 +193,19 @@ func (p *pipe) write(b []byte) (sent int, err error) {
 // unsent counts the bytes still on the sender's side, and tells when the next
 // of them leave. The caller holds mu.
 func (p *pipe) unsent(now time.Time) (bytes int, next time.Time) {
-	for i := len(p.queue) - 1; i >= 0 && p.queue[i].sent.After(now); i-- {
-		bytes += p.queue[i].size
-		next = p.queue[i].sent
+	for ; p.left < len(p.queue); p.left++ {
+		c := &p.queue[p.left]
+		if c.sent.After(now) {
+			return p.pending, c.sent
+		}
+		p.pending -= c.size
 	}
-	return bytes, next
+	return p.pending, time.Time{}
+}
+
+// drop forgets what is under way. The caller holds mu.
+func (p *pipe) drop() {
+	p.queue, p.queued, p.counted, p.left, p.pending = nil, 0, 0, 0, 0
 }
 
 func (p *pipe) setCut(cut bool) {
@@ -216,7 +229,7 @@ func (p *pipe) closeRead() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.readerDone = true
-	p.queue, p.queued, p.counted = nil, 0, 0
+	p.drop()
 	p.wake()
 }
 
@@ -225,7 +238,7 @@ func (p *pipe) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.broken = syscall.ECONNRESET
-	p.queue, p.queued, p.counted = nil, 0, 0
+	p.drop()
 	p.wake()
 }
 

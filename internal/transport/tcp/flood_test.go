@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"tandem/internal/fault"
 	"tandem/internal/transport"
 	"tandem/internal/transport/tcp"
@@ -39,6 +41,7 @@ func TestFloodOfSilenceLeavesNothing(t *testing.T) {
 	checkLeaks(t)
 	n, _ := network(t, tcp.Config{Limits: tcp.Limits{Handshake: 300 * time.Millisecond}})
 	l := listen(t, n)
+	baseline := goleak.IgnoreCurrent()
 	var conns []net.Conn
 	for i := range 1000 {
 		c := knock(t, l)
@@ -55,6 +58,7 @@ func TestFloodOfSilenceLeavesNothing(t *testing.T) {
 			t.Fatal("still open")
 		}
 	}
+	goleak.VerifyNone(t, baseline)
 	// An honest one is served as if nothing had been.
 	go func() {
 		c, err := l.Accept()
