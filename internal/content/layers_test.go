@@ -304,7 +304,20 @@ func TestAnswerRangeGivesAnyNodeOfTheTree(t *testing.T) {
 				want = append(want, tree[base+k][r.Index>>k^1])
 			}
 		}
-		got, err := s.m.AnswerRange(s.l, r, s.leaves)
+		calls := 0
+		got, err := s.m.AnswerRange(s.l, r, func(p int) ([]content.Hash, error) {
+			calls++
+			return s.leaves(p)
+		})
+		if calls > 1 {
+			t.Fatalf("%+v: %d pieces read", r, calls)
+		}
+		if base < pieceLayer && log > pieceLayer-base {
+			if !errors.Is(err, fault.Invalid) {
+				t.Fatalf("%+v: of more than one piece, %v", r, err)
+			}
+			return
+		}
 		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("%+v: %d hashes, not %d, %v", r, len(got), len(want), err)
 		}

@@ -143,9 +143,11 @@ func (m *Manifest) LeafRange(piece int) HashRange {
 const maxAnswer = MaxPieceLength / BlockSize
 
 // AnswerRange returns what answers r: its hashes followed by the proof. Leaves
-// returns the leaf hashes of a piece and is called for a Base below the piece
-// layer only, at most twice. Errors are of kind fault.Invalid for a range that is not in the
-// tree, fault.NotFound while its hashes are unknown, or come from leaves.
+// returns the leaf hashes of a piece and is called only for a Base below the
+// piece layer, where a range may not be of more than one piece: so one request
+// never costs more than one piece read. Errors are of kind fault.Invalid for a
+// range that is not in the tree or of more than one piece, fault.NotFound while
+// its hashes are unknown, or come from leaves.
 func (m *Manifest) AnswerRange(l *Layers, r HashRange, leaves func(piece int) ([]Hash, error)) ([]Hash, error) {
 	if l == nil || len(l.byRoot[r.Root]) == 0 {
 		return nil, fault.Errorf(fault.NotFound, "no file has the root %x", r.Root[:8])
@@ -179,6 +181,9 @@ func (a *answer) hashes(r HashRange) ([]Hash, error) {
 		r.Index >= 1<<(height-r.Base) || r.Length > 1<<(height-r.Base) ||
 		r.ProofLayers < 0 || r.ProofLayers > max(0, height-r.Base-1) {
 		return nil, fault.Errorf(fault.Invalid, "hashes %d+%d of layer %d are not in a tree of height %d", r.Index, r.Length, r.Base, height)
+	}
+	if p := a.l.m.pieceLayer(); r.Base < p && r.Length > 1<<(p-r.Base) {
+		return nil, fault.Errorf(fault.Invalid, "hashes %d+%d of layer %d are of more than one piece", r.Index, r.Length, r.Base)
 	}
 	out := make([]Hash, 0, r.Length+r.ProofLayers)
 	for i := range r.Length {

@@ -38,6 +38,9 @@ func Build(m *content.Manifest, d *content.Digest, o BuildOptions) (*Torrent, er
 	if o.V2 {
 		info["meta version"] = 2
 		info["file tree"] = fileTree(m, d)
+		if !o.V1 && !m.Single && looksSingle(m.Files, m.Name) {
+			info[folderKey] = 1
+		}
 	}
 	t, err := FromInfo(bencode.Append(nil, info))
 	if err != nil {

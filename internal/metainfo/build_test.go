@@ -26,16 +26,22 @@ func manifest(name string, files ...string) *content.Manifest {
 	return m
 }
 
+func inFolder(m *content.Manifest) *content.Manifest {
+	m.Single = false
+	return m
+}
+
 func TestBuildComesBackFromParse(t *testing.T) {
 	for name, m := range map[string]*content.Manifest{
-		"one file":                    manifest("one.bin", "one.bin:100000"),
-		"one empty file":              manifest("one", "one:0"),
-		"one executable":              manifest("run.sh", "run.sh:5"),
-		"folder with one file":        manifest("folder", "one.bin:100000"),
-		"folder of files and folders": manifest("folder", "a:5", "b/c:100000", "b/d.sh:0", "e/f/g:32768", "h:1"),
-		"folder of identical names":   manifest("a", "a/a:40000", "b/a:40000"),
-		"names other systems refuse":  manifest("CON", "a.:5", "nul:7", "é:5"),
-		"empty files around":          manifest("f", "a:0", "b:50000", "c:0", "d:50000", "e:0"),
+		"one file":                              manifest("one.bin", "one.bin:100000"),
+		"one empty file":                        manifest("one", "one:0"),
+		"one executable":                        manifest("run.sh", "run.sh:5"),
+		"folder with one file":                  manifest("folder", "one.bin:100000"),
+		"folder with one file of the same name": inFolder(manifest("same", "same:100000")),
+		"folder of files and folders":           manifest("folder", "a:5", "b/c:100000", "b/d.sh:0", "e/f/g:32768", "h:1"),
+		"folder of identical names":             manifest("a", "a/a:40000", "b/a:40000"),
+		"names other systems refuse":            manifest("CON", "a.:5", "nul:7", "é:5"),
+		"empty files around":                    manifest("f", "a:0", "b:50000", "c:0", "d:50000", "e:0"),
 	} {
 		for _, o := range []metainfo.BuildOptions{
 			{V1: true},

@@ -274,10 +274,21 @@ func (l *list) readTree(info bencode.Value, name string) error {
 	if err := l.walk(tree, nil); err != nil {
 		return err
 	}
-	// A tree with nothing but a file is that file, or a folder that holds
-	// it: only the name tells.
-	l.single = len(l.files) == 1 && slices.Equal(l.files[0].Path, []string{name})
+	folder, _ := info.Dict(folderKey)
+	n, _ := folder.Int()
+	l.single = n != 1 && looksSingle(l.files, name)
 	return nil
+}
+
+// folderKey in a v2-only info dictionary says that the one file of the same
+// name stands in a folder of that name. Nothing else in BEP 52 would tell. It is
+// ours; others take it for a single file.
+const folderKey = "tandem folder"
+
+// looksSingle reports whether files are one file called name. A tree with
+// nothing but a file is that file, or a folder that holds it: the name tells.
+func looksSingle(files []content.File, name string) bool {
+	return len(files) == 1 && slices.Equal(files[0].Path, []string{name})
 }
 
 // walk adds the files below v. Its depth is bounded by CheckPath's limit.
