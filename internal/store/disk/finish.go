@@ -207,6 +207,9 @@ func (p *Pieces) moveFile(f finished) (link bool, err error) {
 	}
 	fi, lerr := p.t.Lstat(e.final)
 	if lerr != nil {
+		if err == nil {
+			p.seal(f) // reading it will tell whether it is ours
+		}
 		return false, wrap("finish", p.show(e.final), lerr)
 	}
 	switch id, _ := identify(fi); {

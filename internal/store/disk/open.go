@@ -151,9 +151,10 @@ func (w *Workspace) foldsCase() bool {
 type found uint8
 
 const (
-	absent  found = iota
-	trusted       // staged, or finished and unchanged
-	unsure        // adopted: nobody knows what is in it
+	absent found = iota
+	here         // staged
+	ours         // finished by us, and unchanged
+	unsure       // adopted: nobody knows what is in it
 )
 
 // survey looks at what is there, and decides what it is worth.
@@ -177,16 +178,17 @@ func (p *Pieces) survey() error {
 	}
 	marked := p.pm.marked()
 	for piece := range p.have.Len() {
-		all, sure := true, true
+		all, sure, final := true, true, false
 		p.eachFile(piece, func(i int) bool {
 			all = all && state[i] != absent
-			sure = sure && state[i] == trusted
+			sure = sure && state[i] != unsure
+			final = final || state[i] != here
 			return all
 		})
 		switch known := p.pm.verified.Has(piece); {
 		case all && sure && known:
 			p.have.Set(piece)
-		case all && (!sure || known || marked.Has(piece)):
+		case all && (known || final || marked.Has(piece)):
 			p.suspect.Set(piece)
 		}
 	}
@@ -201,26 +203,26 @@ func (p *Pieces) surveyFile(i int, record map[int]identity) (found, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return absent, wrap("open", p.show(e.path), err)
 	}
-	here := err == nil
-	if here && (!at.Mode().IsRegular() || at.Size() != size) {
+	isStaged := err == nil
+	if isStaged && (!at.Mode().IsRegular() || at.Size() != size) {
 		// Nobody but us may be in here, and we leave files whole.
 		if err := p.t.RemoveAll(e.path); err != nil {
 			return absent, wrap("remove", p.show(e.path), err)
 		}
-		here = false
+		isStaged = false
 	}
 	final, err := p.t.Lstat(e.final)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return absent, wrap("open", p.show(e.final), err)
 	}
-	there := err == nil
+	isFinal := err == nil
 	switch {
-	case here && there:
+	case isStaged && isFinal:
 		return p.surveyBoth(e, at, final)
-	case here:
+	case isStaged:
 		e.made = true
-		return trusted, nil
-	case there:
+		return here, nil
+	case isFinal:
 		return p.surveyFinal(i, final, record)
 	}
 	return absent, nil
@@ -236,25 +238,24 @@ func (p *Pieces) surveyBoth(e *entry, at, final fs.FileInfo) (found, error) {
 			return absent, wrap("remove", p.show(e.path), err)
 		}
 		e.state, e.path, e.id = sealed, e.final, one
-		return trusted, nil
+		return ours, nil
 	}
 	if e.wanted {
 		return absent, p.errTaken(e, final)
 	}
 	e.made = true
-	return trusted, nil
+	return here, nil
 }
 
 // surveyFinal decides about a file that only stands under its final name.
 func (p *Pieces) surveyFinal(i int, final fs.FileInfo, record map[int]identity) (found, error) {
 	e := &p.files[i]
 	id, _ := identify(final)
-	was, ours := record[i]
-	ours = ours && was == id && final.Mode().IsRegular() && id.size == p.m.Files[i].Length
+	was, known := record[i]
 	switch {
-	case ours:
+	case known && was == id && final.Mode().IsRegular() && id.size == p.m.Files[i].Length:
 		e.state, e.path, e.id = sealed, e.final, id
-		return trusted, nil
+		return ours, nil
 	case !e.wanted:
 		return absent, nil
 	case !final.Mode().IsRegular() || final.Size() != p.m.Files[i].Length:

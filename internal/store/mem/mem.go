@@ -92,24 +92,35 @@ func (p *Pieces) Reopen(crash bool) *Pieces {
 	for i := range p.final {
 		q.final[i] = p.final[i]
 	}
-	if p.removed {
-		return q
-	}
 	for i := range p.data {
 		switch {
+		case p.removed && p.standing(i):
+			q.suspect.Set(i) // under its final name, and nobody knows
+		case p.removed:
 		case p.synced.Has(i):
 			q.have.Set(i)
+			q.synced.Set(i)
 		case p.have.Has(i) || p.suspect.Has(i):
 			q.suspect.Set(i)
 		}
-		if !crash || p.synced.Has(i) {
+		if !crash && !p.removed || p.synced.Has(i) {
 			q.data[i] = p.data[i]
-		} else if p.data[i] != nil {
+		} else if p.data[i] != nil && !p.removed {
 			q.data[i] = make([]byte, len(p.data[i])) // the file is there, sparse
 		}
 	}
 	p.closed = true
 	return q
+}
+
+// standing reports whether all files of a piece have their final names.
+func (p *Pieces) standing(piece int) bool {
+	for _, e := range p.m.Extents(nil, piece, 0, p.m.PieceSize(piece)) {
+		if e.File >= 0 && !p.final[e.File] {
+			return false
+		}
+	}
+	return true
 }
 
 // begin is the first step of every call.
@@ -118,9 +129,6 @@ func (p *Pieces) begin(op string, piece int) error {
 		if err := p.hook(op, piece); err != nil {
 			return err
 		}
-	}
-	if piece < -1 || piece >= len(p.data) {
-		return fault.Errorf(fault.Invalid, "%s piece %d: there are %d", op, piece, len(p.data))
 	}
 	if p.closed {
 		return fault.Errorf(fault.Closed, "%s: working copy is closed", op)
@@ -131,6 +139,9 @@ func (p *Pieces) begin(op string, piece int) error {
 // span checks a range and says how much of it is not the padding at the end of
 // a piece.
 func (p *Pieces) span(op string, piece, begin, length int) (int, error) {
+	if uint(piece) >= uint(len(p.data)) {
+		return 0, fault.Errorf(fault.Invalid, "%s piece %d: there are %d", op, piece, len(p.data))
+	}
 	size := int(p.m.PieceLength)
 	if p.m.HasV1 {
 		size = p.m.PaddedSize(piece)
@@ -210,6 +221,9 @@ func (p *Pieces) Commit(piece int) error {
 	if err := p.begin("Commit", piece); err != nil {
 		return err
 	}
+	if _, err := p.span("commit", piece, 0, 0); err != nil {
+		return err
+	}
 	if p.data[piece] == nil {
 		return fault.Errorf(fault.NotFound, "commit piece %d: it was never written", piece)
 	}
@@ -223,6 +237,9 @@ func (p *Pieces) Forget(piece int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.begin("Forget", piece); err != nil {
+		return err
+	}
+	if _, err := p.span("forget", piece, 0, 0); err != nil {
 		return err
 	}
 	p.have.Clear(piece)
