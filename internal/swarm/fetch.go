@@ -179,11 +179,7 @@ func (s *Swarm) endgame(c *conn) bool {
 	if s.free > 0 || c.out.len() >= endgameDepth || s.picker.Available() > 0 {
 		return false
 	}
-	rate := c.rate.Get(s.now)
-	if rate == 0 { // nothing is known of c yet: take it for an average one
-		rate = s.downRate.Get(s.now) / float64(len(s.list))
-	}
-	here := request.Expected(c.out.len()+1, rate, c.rtt)
+	here := s.expect(c, c.out.len()+1)
 	var best ask
 	var latest time.Duration
 	for _, o := range s.list {
@@ -216,7 +212,27 @@ func (s *Swarm) latest(o, c *conn) (ask, time.Duration) {
 		if o.snubbed || o.chokesUs {
 			return a, time.Hour
 		}
-		return a, request.Expected(i+1, o.rate.Get(s.now), o.rtt)
+		return a, s.expect(o, i+1)
 	}
 	return ask{}, 0
+}
+
+// guess is when a first answer is expected of a connection nothing is known of.
+const guess = 500 * time.Millisecond
+
+// expect returns when the n-th request outstanding on c should be answered. A
+// connection that has not delivered is taken for one like the others, until it
+// has kept us waiting.
+func (s *Swarm) expect(c *conn, n int) time.Duration {
+	if c.steady > 0 {
+		return request.Expected(n, c.rate.Get(s.now), c.rtt)
+	}
+	d := guess
+	if s.received > 0 {
+		d = request.Expected(n, s.downRate.Get(s.now)/float64(len(s.list)), c.rtt)
+	}
+	if c.out.len() > 0 {
+		d = max(d, s.now-c.waiting)
+	}
+	return d
 }

@@ -35,17 +35,16 @@ type world struct {
 	out     int           // pieces some receiver has
 	outAt   time.Duration // when all were out
 	rejects int
-	leaves  bool                // whether leaf hashes are to be had
-	fault   func(string)        // an invariant is broken
-	asked   map[question]ticket // requests without an answer
+	leaves  bool                       // whether leaf hashes are to be had
+	fault   func(string)               // an invariant is broken
+	asked   map[question]time.Duration // requests without an answer, since when
+	apart   func(a, b *node) bool      // whether a partition keeps two nodes apart
 }
 
 type question struct {
 	to    *end
 	block swarm.Block
 }
-
-type ticket struct{ at time.Duration }
 
 // flat is a Geometry of one file.
 type flat struct{ total, piece int }
@@ -56,6 +55,7 @@ func (g *flat) PaddedSize(i int) int { return g.PieceSize(i) }
 func (g *flat) NumBlocks(i int) int {
 	return (g.PieceSize(i) + content.BlockSize - 1) / content.BlockSize
 }
+
 func (g *flat) BlockLen(i, b int) int {
 	return min(content.BlockSize, g.PieceSize(i)-b*content.BlockSize)
 }
@@ -78,6 +78,7 @@ type node struct {
 
 	poison   float64 // share of blocks sent with wrong bytes
 	freeload bool    // never unchokes anybody
+	silent   bool    // unchokes and never answers a request
 
 	done    time.Duration // 0 while incomplete
 	sent    int64
@@ -162,7 +163,7 @@ func newWorld(seed uint64, total, piece int) *world {
 		geo: g, rand: rand.New(rand.NewPCG(seed, 1)), latency: time.Millisecond,
 		held: make([]int, g.NumPieces()), leaves: true,
 		fault: func(s string) { panic(s) },
-		asked: make(map[question]ticket),
+		asked: make(map[question]time.Duration),
 	}
 }
 
@@ -212,6 +213,9 @@ func (n *node) boot() {
 // join connects two nodes.
 func (w *world) join(a, b *node, fast bool) {
 	if a.dead || b.dead || a.banned[b.key] || b.banned[a.key] {
+		return
+	}
+	if w.apart != nil && w.apart(a, b) {
 		return
 	}
 	w.nextID++
@@ -291,6 +295,9 @@ func (n *node) do(a swarm.Action) {
 		if !n.verified.Has(a.Block.Piece) {
 			w.fault(fmt.Sprintf("node %d serves piece %d, which it has not verified", n.id, a.Block.Piece))
 		}
+		if n.silent {
+			return
+		}
 		w.send(e, parcel{a.Block, n.poison > 0 && w.rand.Float64() < n.poison})
 		return
 	case swarm.SendUnchoke:
@@ -300,7 +307,7 @@ func (n *node) do(a swarm.Action) {
 	case swarm.Announce:
 		a.Have = a.Have.Clone()
 	case swarm.SendRequest:
-		w.asked[question{e.other, a.Block}] = ticket{w.now}
+		w.asked[question{e.other, a.Block}] = w.now
 	case swarm.SendReject:
 		w.rejects++
 	case swarm.SendCancel:

@@ -1,0 +1,300 @@
+package swarm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"tandem/internal/content"
+	"tandem/internal/peer"
+)
+
+// check compares every counter with what it counts.
+func (s *Swarm) check() error {
+	free, orphans, missing, outstanding, queued := 0, 0, 0, 0, 0
+	copies := make(map[[2]int32]int)
+	for _, c := range s.list {
+		if s.conns[c.id] != c || c.gone {
+			return fmt.Errorf("conn %d is listed and gone", c.id)
+		}
+		outstanding += c.out.len()
+		for i := range c.out.len() {
+			a := c.out.at(i)
+			copies[[2]int32{a.piece, a.block}]++
+			p := s.byPiece[a.piece]
+			if p == nil || p.blocks[a.block].got {
+				return fmt.Errorf("conn %d is asked for block %d of piece %d, which is not missing", c.id, a.block, a.piece)
+			}
+			if b := p.blocks[a.block]; b.from[0] != c.id && (b.copies < 2 || b.from[1] != c.id) {
+				return fmt.Errorf("block %d of piece %d does not know of conn %d", a.block, a.piece, c.id)
+			}
+		}
+		if c.own != nil && (c.own.owner != c || c.own.free == 0) {
+			return fmt.Errorf("conn %d owns a piece that is not its own", c.id)
+		}
+		if c.queued != (!c.active && c.in.len() > 0) {
+			return fmt.Errorf("conn %d: queued is %v", c.id, c.queued)
+		}
+		if c.queued {
+			queued++
+		}
+		if c.in.len()+c.held.len() > s.cfg.MaxQueuedIn {
+			return fmt.Errorf("conn %d has %d requests queued", c.id, c.in.len())
+		}
+	}
+	for i := s.wanted.Next(0); i >= 0; i = s.wanted.Next(i + 1) {
+		if s.byPiece[int32(i)] == nil && !s.have.Has(i) {
+			missing += s.geo.NumBlocks(i)
+		}
+	}
+	if len(s.byPiece) < len(s.partials) {
+		return fmt.Errorf("%d partials, %d known by piece", len(s.partials), len(s.byPiece))
+	}
+	for i, p := range s.byPiece {
+		f, g := 0, 0
+		for j, b := range p.blocks {
+			if int(b.copies) != copies[[2]int32{i, int32(j)}] || b.copies > 2 {
+				return fmt.Errorf("block %d of piece %d counts %d copies, there are %d", j, i, b.copies, copies[[2]int32{i, int32(j)}])
+			}
+			if b.got {
+				g++
+			} else if b.copies == 0 {
+				f++
+			}
+		}
+		if f != p.free || g != p.got {
+			return fmt.Errorf("piece %d: free %d got %d, counted %d and %d", i, p.free, p.got, f, g)
+		}
+		if p.orphan != (p.owner == nil && p.free > 0 && !p.closed) {
+			return fmt.Errorf("piece %d: orphan is %v", i, p.orphan)
+		}
+		if p.closed != (p.index < 0) || !p.closed && s.partials[p.index] != p {
+			return fmt.Errorf("piece %d is out of place", i)
+		}
+		if p.orphan {
+			orphans++
+		}
+		free += f
+		missing += len(p.blocks) - g
+	}
+	got := []int{s.free, s.orphans, s.missing, s.outstanding, s.queued}
+	want := []int{free, orphans, missing, outstanding, queued}
+	for i, name := range []string{"free", "orphans", "missing", "outstanding", "queued"} {
+		if got[i] != want[i] {
+			return fmt.Errorf("%s is %d, counted %d", name, got[i], want[i])
+		}
+	}
+	return s.checkGuard()
+}
+
+func (s *Swarm) checkGuard() error {
+	if !s.guard.on {
+		return nil
+	}
+	n := 0
+	for i, h := range s.guard.holder {
+		if h == nobody && s.picker.Count(i) == 0 {
+			n++
+		}
+	}
+	if n != s.guard.unplaced {
+		return fmt.Errorf("guard: %d unplaced, counted %d", s.guard.unplaced, n)
+	}
+	return nil
+}
+
+type box struct{ pieces, blocks int }
+
+func (g box) NumPieces() int        { return g.pieces }
+func (g box) NumBlocks(int) int     { return g.blocks }
+func (g box) BlockLen(int, int) int { return content.BlockSize }
+func (g box) PieceSize(int) int     { return g.blocks * content.BlockSize }
+func (g box) PaddedSize(int) int    { return g.blocks * content.BlockSize }
+
+// FuzzEvents feeds a machine with any events in any order, answers of a driver
+// among them. It must not panic, its counters must stay right, and everything
+// asked for must be something it lacks.
+func FuzzEvents(f *testing.F) {
+	f.Add([]byte("\x00\x00\x01\x00\x06\x00\x02\x00\x0a\x00\x0b\x00\x14\x00\x14\x00\x14\x00"))
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 12 {
+		b := make([]byte, 3000)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<14 {
+			return
+		}
+		for _, seed := range []bool{false, true} {
+			play(t, data, seed)
+		}
+	})
+}
+
+// tape reads choices from fuzz data.
+type tape struct{ data []byte }
+
+func (d *tape) n(n int) int {
+	if len(d.data) == 0 {
+		return 0
+	}
+	v := int(d.data[0])
+	d.data = d.data[1:]
+	return v % n
+}
+
+type player struct {
+	*tape
+	s       *Swarm
+	now     time.Time
+	asked   []Action
+	serves  []Action
+	verify  []int
+	judge   []int
+	pending []Action
+}
+
+func play(t *testing.T, data []byte, seed bool) {
+	geo := box{8, 3}
+	cfg := Config{Geometry: geo, Rand: rand.New(rand.NewPCG(1, 1))}
+	if seed {
+		cfg.Have = content.FullBitfield(geo.pieces)
+	}
+	if len(data) > 0 && data[0]&1 != 0 {
+		cfg.MaxUnchoked = 2
+	}
+	p := &player{tape: &tape{data}, s: New(cfg), now: time.Unix(0, 0)}
+	for step := 0; len(p.data) > 0; step++ {
+		p.event()
+		p.collect(t)
+		if err := p.s.check(); err != nil {
+			t.Fatalf("after event %d (seed %v): %v", step, seed, err)
+		}
+	}
+	_ = p.s.Stats()
+}
+
+// collect sorts out what a driver would do later.
+func (p *player) collect(t *testing.T) {
+	p.pending = p.s.Actions(p.pending[:0])
+	for _, a := range p.pending {
+		switch a.Kind {
+		case SendRequest:
+			if p.s.have.Has(a.Block.Piece) {
+				t.Fatalf("asks for a piece it has: %+v", a)
+			}
+			p.asked = append(p.asked, a)
+		case Serve:
+			if !p.s.have.Has(a.Block.Piece) {
+				t.Fatalf("serves a piece it lacks: %+v", a)
+			}
+			p.serves = append(p.serves, a)
+		case Verify:
+			p.verify = append(p.verify, a.Block.Piece)
+		case JudgeBlocks:
+			p.judge = append(p.judge, a.Block.Piece)
+		}
+	}
+}
+
+func (p *player) wild() Block {
+	b := Block{p.n(10) - 1, p.n(5) * content.BlockSize, content.BlockSize}
+	switch p.n(8) {
+	case 0:
+		b.Begin += p.n(100) - 50
+	case 1:
+		b.Length = int(int32(binary.BigEndian.Uint32([]byte{byte(p.n(256)), byte(p.n(256)), 0, byte(p.n(256))})))
+	}
+	return b
+}
+
+func pop[T any](v *[]T, i int) (x T, ok bool) {
+	if len(*v) == 0 {
+		return x, false
+	}
+	i %= len(*v)
+	x = (*v)[i]
+	*v = append((*v)[:i], (*v)[i+1:]...)
+	return x, true
+}
+
+func (p *player) event() {
+	s, now, id := p.s, p.now, ConnID(p.n(6))
+	switch p.n(24) {
+	case 0, 1:
+		if s.conns[id] == nil {
+			k := p.n(8)
+			s.Connect(now, id, Caps{Key: peer.Key{ID: peer.ID{byte(k), 1}}, Fast: k&1 != 0, V2: k&2 != 0})
+		}
+	case 2:
+		s.Disconnect(now, id)
+	case 3:
+		s.PeerHave(now, id, p.n(8))
+	case 4, 5:
+		set := content.NewBitfield(8)
+		for range p.n(12) {
+			set.Set(p.n(8))
+		}
+		s.PeerBitfield(now, id, set)
+	case 6:
+		s.PeerBitfield(now, id, content.FullBitfield(8))
+	case 7, 8:
+		s.PeerChoke(now, id, p.n(4) == 0)
+	case 9:
+		s.PeerInterest(now, id, p.n(3) > 0)
+	case 10, 11:
+		s.PeerRequest(now, id, p.wild())
+	case 12:
+		s.PeerCancel(now, id, p.wild())
+	case 13:
+		s.PeerReject(now, id, p.wild())
+	case 14:
+		s.PeerAllowed(now, id, p.n(9))
+	case 15:
+		s.PeerBlock(now, id, p.wild())
+	default:
+		p.answer()
+	}
+}
+
+// answer is an event that follows from an action.
+func (p *player) answer() {
+	s, now := p.s, p.now
+	switch p.n(16) {
+	case 0:
+		s.PieceLost(now, p.n(8))
+	case 1:
+		s.Pause(now, p.n(2) == 0)
+	case 2:
+		p.now = now.Add(time.Duration(p.n(256)) * 100 * time.Millisecond)
+		s.Tick(p.now)
+	case 3:
+		p.now = now.Add(time.Duration(p.n(256)) * time.Millisecond)
+		s.Tick(p.now)
+	case 4, 5:
+		if a, ok := pop(&p.serves, p.n(256)); ok {
+			s.Sent(now, a.Conn, a.Block.Length)
+		}
+	case 6, 7:
+		if i, ok := pop(&p.verify, p.n(256)); ok {
+			s.PieceVerified(now, i, p.n(4) > 0)
+		}
+	case 8:
+		if i, ok := pop(&p.judge, p.n(256)); ok {
+			s.BlocksJudged(now, i, []int{p.n(4), p.n(4) - 1}, p.n(3) > 0)
+		}
+	case 9:
+		if a, ok := pop(&p.asked, p.n(256)); ok {
+			s.PeerReject(now, a.Conn, a.Block)
+		}
+	default:
+		if a, ok := pop(&p.asked, p.n(256)); ok {
+			s.PeerBlock(now, a.Conn, a.Block)
+		}
+	}
+}
