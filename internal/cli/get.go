@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,11 @@ func (g *get) run(c *cobra.Command, args []string) error {
 	}
 	if err := checkPeers(g.o.Peers); err != nil {
 		return err
+	}
+	for _, glob := range g.o.Select {
+		if err := node.CheckGlob(glob); err != nil {
+			return usageError{fmt.Errorf("--select: %w", err)}
+		}
 	}
 	g.o.KeepSeeding = time.Duration(g.keep)
 	if g.detach {

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"tandem/internal/fault"
+)
+
+func testFlags(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	a := &app{getenv: noEnv}
+	c := a.shareCommand()
+	root := a.root()
+	root.AddCommand(c)
+	if err := c.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	return c.Flags()
+}
+
+func noEnv(string) (string, bool) { return "", false }
+
+func env(m map[string]string) func(string) (string, bool) {
+	return func(k string) (string, bool) { v, ok := m[k]; return v, ok }
+}
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLaterLayersWin(t *testing.T) {
+	path := writeConfig(t, "listen = \"file:1\"\ndht = false\nup_limit = \"1MB\"\ndown_limit = \"2MB\"\ndht_nodes = [\"a:1\"]\n")
+	s, err := loadSettings(path, true,
+		env(map[string]string{"TANDEM_LISTEN": "env:1", "TANDEM_UP_LIMIT": "3MB", "TANDEM_LAN": "false"}),
+		testFlags(t, "--listen", "flag:1", "--no-portmap", "--encryption", "require"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table {
+		want := map[string][2]string{
+			"listen":     {`"flag:1"`, "flag --listen"},
+			"dht":        {"false", path},
+			"dht_nodes":  {`["a:1"]`, path},
+			"lan":        {"false", "environment TANDEM_LAN"},
+			"port_map":   {"false", "flag --no-portmap"},
+			"up_limit":   {`"3MB"`, "environment TANDEM_UP_LIMIT"},
+			"down_limit": {`"2MB"`, path},
+			"encryption": {`"require"`, "flag --encryption"},
+		}[row.key]
+		if got := [2]string{row.get(s), s.origin[row.key]}; got != want {
+			t.Errorf("%s is %q, want %q", row.key, got, want)
+		}
+	}
+}
+
+func TestConfigErrorsNameTheirPlace(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"an unknown key", "listen = \":1\"\nuplimit = \"5MB\"\n", ":2:1: unknown key \"uplimit\""},
+		{"a wrong type", "dht = \"yes\"\n", ":1:"},
+		{"a bad rate", "\nup_limit = \"5 parsecs\"\n", ":2:12:"},
+		{"a bad policy", "encryption = \"maybe\"\n", ":1:14:"},
+		{"broken syntax", "dht = \n", ":1:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := writeConfig(t, c.text)
+			_, err := loadSettings(path, true, noEnv, testFlags(t))
+			if err == nil || fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), path+c.want) {
+				t.Fatalf("got %v, want a fault.Invalid with %q", err, path+c.want)
+			}
+			if !strings.Contains(hintFor(err), "config show") {
+				t.Errorf("the hint %q does not help", hintFor(err))
+			}
+		})
+	}
+}
+
+func TestConfigFileIsOptionalUnlessNamed(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none.toml")
+	if _, err := loadSettings(missing, false, noEnv, testFlags(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadSettings(missing, true, noEnv, testFlags(t)); fault.KindOf(err) != fault.NotFound {
+		t.Fatalf("got %v, want fault.NotFound", err)
+	}
+}
+
+func TestBadEnvironmentIsAUsageErrorThatNamesTheVariable(t *testing.T) {
+	_, err := loadSettings("", false, env(map[string]string{"TANDEM_DHT": "perhaps"}), testFlags(t))
+	if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "TANDEM_DHT") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestDirectoriesFollowXDG(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		want string
+	}{
+		{"our own variable comes first", map[string]string{"TANDEM_STATE_DIR": "/own", "XDG_STATE_HOME": "/xdg"}, "/own"},
+		{"then XDG's", map[string]string{"XDG_STATE_HOME": "/xdg"}, "/xdg/tandem"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := stateDir(env(c.env)); got != c.want {
+				t.Fatalf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+	t.Setenv("HOME", "/home/someone")
+	if got := stateDir(env(map[string]string{"XDG_STATE_HOME": "relative"})); got != "/home/someone/.local/state/tandem" {
+		t.Fatalf("a relative XDG path is to be ignored; got %s", got)
+	}
+	if got := configDir(noEnv); got != "/home/someone/.config/tandem" {
+		t.Fatalf("got %s", got)
+	}
+}
