@@ -172,7 +172,15 @@ func (w *hashWorker) run(first, end int) error {
 		if err := w.job.ctx.Err(); err != nil {
 			return err
 		}
-		p := w.buf[:min(int64(len(w.buf)), stop-at)]
+		end := stop
+		if w.job.out.Pieces1 == nil { // only v1 sees the gaps between files
+			f := &m.Files[m.FileAt(at)]
+			if end = min(stop, f.Offset+f.Length); at >= end {
+				at = (at/m.PieceLength + 1) * m.PieceLength
+				continue
+			}
+		}
+		p := w.buf[:min(int64(len(w.buf)), end-at)]
 		n, err := w.fill(p, at)
 		if err != nil {
 			return err
@@ -225,16 +233,19 @@ func (w *hashWorker) consume(p []byte, at int64) {
 	m, out := w.job.m, w.job.out
 	for len(p) > 0 {
 		piece, begin := int(at/m.PieceLength), int(at%m.PieceLength)
-		padded := m.PaddedSize(piece)
-		part := p[:min(len(p), padded-begin)]
+		size, end := m.PieceSize(piece), m.PaddedSize(piece)
+		if out.Pieces1 == nil {
+			end = size
+		}
+		part := p[:min(len(p), end-begin)]
 		p, at = p[len(part):], at+int64(len(part))
 		if out.Pieces1 != nil {
 			w.sha.Write(part)
 		}
-		if size := m.PieceSize(piece); out.Roots != nil && begin < size {
+		if out.Roots != nil && begin < size {
 			w.leaves = Leaves(w.leaves, part[:min(len(part), size-begin)])
 		}
-		if begin+len(part) == padded {
+		if begin+len(part) == end {
 			w.finish(piece)
 		}
 	}
