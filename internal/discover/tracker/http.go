@@ -112,8 +112,7 @@ func (r *route) dial(ctx context.Context, network, address string) (net.Conn, er
 		if global {
 			r.global.Store(true)
 		}
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, network, net.JoinHostPort(a.String(), port))
+		conn, err := r.c.dial(ctx, network, net.JoinHostPort(a.String(), port))
 		if err == nil {
 			return conn, nil
 		}

@@ -103,7 +103,7 @@ func (s *Server) take(r request, addr netip.Addr, want func(netip.Addr) bool) (a
 		if !stopped {
 			w.put(self, r.Left == 0, now, s.o.MaxPeers)
 		}
-		a.peers = w.choose(self, r.Left == 0 && !stopped, n, want)
+		a.peers = w.choose(self, n, want)
 	}
 	a.complete, a.incomplete = w.seeds, len(w.all)-w.seeds
 	if len(w.all) == 0 {

@@ -111,9 +111,10 @@ func (w *swarm) expire(then time.Time) {
 }
 
 // choose returns up to n peers for the one asking: random, of the wanted
-// families, without itself; without other seeds for a seed, and without
-// loopback and private addresses for somebody on the Internet.
-func (w *swarm) choose(asker netip.AddrPort, seed bool, n int, want func(netip.Addr) bool) []netip.AddrPort {
+// families, without itself, and without loopback and private addresses for
+// somebody on the Internet. A seed is told of seeds too: aria2 says that
+// nothing is left while it has only a magnet link.
+func (w *swarm) choose(asker netip.AddrPort, n int, want func(netip.Addr) bool) []netip.AddrPort {
 	if len(w.all) == 0 || n <= 0 {
 		return nil
 	}
@@ -121,7 +122,7 @@ func (w *swarm) choose(asker netip.AddrPort, seed bool, n int, want func(netip.A
 	start, step := rand.IntN(len(w.all)), stride(len(w.all))
 	for i := range len(w.all) {
 		m := w.all[(start+i*step)%len(w.all)]
-		if m.addr == asker || (seed && m.seed) || !want(m.addr.Addr()) || !reaches(asker.Addr(), m.addr.Addr()) {
+		if m.addr == asker || !want(m.addr.Addr()) || !reaches(asker.Addr(), m.addr.Addr()) {
 			continue
 		}
 		if peers = append(peers, m.addr); len(peers) == n {

@@ -56,6 +56,7 @@ type Client struct {
 	// announce sends one announce to one tracker and hands its peers to emit,
 	// possibly twice (IPv4, IPv6). It is a field for the tests of the schedule.
 	announce func(ctx context.Context, u *url.URL, r request, trackerID string, emit func(discover.Found)) (reply, error)
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	earliest time.Duration // between announces, shorter in tests
 	retry    time.Duration // before a UDP request is sent again; doubles
 
@@ -84,6 +85,7 @@ func New(tiers [][]string, o Options) (*Client, error) {
 		}
 	}
 	c.announce = c.announceTo
+	c.dial = new(net.Dialer).DialContext
 	var last error
 	total := 0
 	for _, list := range tiers {

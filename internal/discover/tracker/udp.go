@@ -21,8 +21,7 @@ const udpSends = 3
 // and a connection ID of its own: they are half an hour apart, and an ID holds
 // for a minute.
 func (c *Client) announceUDP(ctx context.Context, u *url.URL, addr netip.AddrPort, r request) (reply, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "udp", addr.String())
+	conn, err := c.dial(ctx, "udp", addr.String())
 	if err != nil {
 		return reply{}, fault.Wrap(fault.Unreachable, err)
 	}
