@@ -50,7 +50,11 @@ func (s *Swarm) askOne(c *conn) bool {
 			return true
 		}
 	}
-	if piece, ok := s.picker.Rarest(c.peer, s.now); ok {
+	piece, ok := s.picker.Rarest(c.peer, s.now)
+	if ok && c.parole && c.snubbed && s.othersHave(c, piece) {
+		return false // it would have the piece alone, and not deliver it
+	}
+	if ok {
 		s.take(c, s.start(c, piece), 0)
 		return true
 	}
