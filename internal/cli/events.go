@@ -72,17 +72,19 @@ type (
 // writeJSON writes one object and a newline in one Write, so that lines of
 // several processes on one pipe do not mix.
 func writeJSON(w io.Writer, v any) {
-	b, err := json.Marshal(v)
-	if err != nil { // none of our types can fail
-		panic(err)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // links are full of ampersands
+	if err := e.Encode(v); err != nil {
+		panic(err) // none of our types can fail
 	}
-	_, _ = w.Write(append(asciiControls(b), '\n')) // a reader that went away is the shell's to report
+	_, _ = w.Write(asciiControls(b.Bytes())) // a reader that went away is the shell's to report
 }
 
 // asciiControls escapes what clean would, the JSON way: the value stays exact
 // and a terminal stays safe. (encoding/json escapes only below U+0020.)
 func asciiControls(b []byte) []byte {
-	if bytes.IndexFunc(b, unsafe) < 0 {
+	if bytes.IndexFunc(bytes.TrimSuffix(b, []byte("\n")), unsafe) < 0 {
 		return b
 	}
 	out := make([]byte, 0, len(b)+16)

@@ -40,6 +40,10 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, pat
 			ready = nil
 			r.Ready(it.Status())
 		case <-completed:
+			if ready != nil {
+				ready = nil
+				r.Ready(it.Status())
+			}
 			finished()
 			if s := it.Status(); s.State == "seeding" {
 				r.Seeding(s)
@@ -55,6 +59,9 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, pat
 			}
 		case <-it.Done():
 			if completed != nil && isClosed(completed) {
+				if ready != nil {
+					r.Ready(it.Status())
+				}
 				finished()
 			}
 			return it.Err()
