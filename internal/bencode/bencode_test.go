@@ -68,6 +68,10 @@ func TestLimitsAreInclusive(t *testing.T) {
 	if _, err := bencode.Decode(in, bencode.Options{MaxTokens: 9}); !errors.Is(err, fault.Invalid) {
 		t.Errorf("10 values of 9 allowed: %v", err)
 	}
+	in = []byte("l" + strings.Repeat("0:", bencode.DefaultMaxTokens) + "e")
+	if _, err := bencode.Decode(in, bencode.Options{}); !errors.Is(err, fault.Invalid) {
+		t.Errorf("one value too many by default: %v", err)
+	}
 }
 
 func TestUnsortedKeysAreReadOnlyWhenAskedFor(t *testing.T) {

@@ -81,9 +81,11 @@ func TestHashFilesDoesNotDependOnWorkers(t *testing.T) {
 		}
 		m.Tail = 0
 		m.Seal()
-		open := func(i int) (io.ReaderAt, io.Closer, error) {
-			return bytes.NewReader(stream(i, int(m.Files[i].Length))), nil, nil
+		var data [][]byte
+		for i := range m.Files {
+			data = append(data, stream(i, int(m.Files[i].Length)))
 		}
+		open := func(i int) (io.ReaderAt, io.Closer, error) { return bytes.NewReader(data[i]), nil, nil }
 		var first *content.Digest
 		for _, workers := range []int{0, 1, 3, 100} {
 			d, err := content.HashFiles(context.Background(), m, m.HasV1, m.HasV2, open, workers, nil)

@@ -3,9 +3,8 @@ package content_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"io"
+	"math/rand/v2"
 	"testing"
 
 	"tandem/internal/content"
@@ -13,15 +12,9 @@ import (
 
 // stream returns n bytes that depend on seed.
 func stream(seed, n int) []byte {
-	out := make([]byte, 0, n+32)
-	for i := 0; len(out) < n; i++ {
-		var in [16]byte
-		binary.BigEndian.PutUint64(in[:], uint64(seed))
-		binary.BigEndian.PutUint64(in[8:], uint64(i))
-		h := sha256.Sum256(in[:])
-		out = append(out, h[:]...)
-	}
-	return out[:n]
+	out := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(out)
+	return out
 }
 
 // share is content in memory with everything known about it.

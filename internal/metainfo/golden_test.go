@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +59,10 @@ func fileContent(m *content.Manifest, file int) []byte {
 	if !m.Single {
 		name = m.Name + "/" + name
 	}
+	in := append([]byte(name), '/')
 	out := make([]byte, 0, f.Length+32)
-	for i := 0; int64(len(out)) < f.Length; i++ {
-		h := sha256.Sum256(fmt.Appendf(nil, "%s/%d", name, i))
+	for i := int64(0); int64(len(out)) < f.Length; i++ {
+		h := sha256.Sum256(strconv.AppendInt(in, i, 10))
 		out = append(out, h[:]...)
 	}
 	return out[:f.Length]
@@ -160,8 +162,12 @@ func build(t testing.TB, of *content.Manifest, o metainfo.BuildOptions) *metainf
 		m.Files = append(m.Files, content.File{Path: f.Path, Length: f.Length, Exec: f.Exec})
 	}
 	m.Seal()
+	var files [][]byte
+	for i := range m.Files {
+		files = append(files, fileContent(m, i))
+	}
 	d, err := content.HashFiles(context.Background(), m, o.V1, o.V2, func(i int) (io.ReaderAt, io.Closer, error) {
-		return bytes.NewReader(fileContent(m, i)), nil, nil
+		return bytes.NewReader(files[i]), nil, nil
 	}, 2, nil)
 	if err != nil {
 		t.Fatal(err)
