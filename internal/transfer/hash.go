@@ -133,7 +133,7 @@ func (t *Transfer) verify(piece int, leaves []content.Hash, scratch *[]byte) err
 	switch {
 	case err != nil && m.HasV1:
 		// the v1 hash fitted
-		return fault.Errorf(fault.Conflict, "piece %d fits its v1 hash and not its v2 hash: %w", piece, err)
+		return fault.Errorf(fault.Conflict, "piece %d fits its v1 hash and not its v2 hash", piece)
 	case err != nil:
 		return err
 	case !known && !m.HasV1:
@@ -149,7 +149,7 @@ func (t *Transfer) blame(piece int, leaves []content.Hash, err error) error {
 		return err
 	}
 	if known, err2 := t.manifest.CheckLeaves(t.layers, piece, leaves); known && err2 == nil {
-		return fault.Errorf(fault.Conflict, "piece %d fits its v2 hash and not its v1 hash: %w", piece, err)
+		return fault.Errorf(fault.Conflict, "piece %d fits its v2 hash and not its v1 hash", piece)
 	}
 	return err
 }

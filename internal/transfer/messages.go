@@ -106,12 +106,13 @@ func (t *Transfer) steer(c *conn, m *wire.Message) error {
 	return nil
 }
 
-// bitfield takes the set a peer announces, which it does once.
+// bitfield takes the set a peer announces. BEP 3 has it once, at the start;
+// aria2 sends another whenever that is shorter than many haves, so a later one
+// stands for the haves in it. It takes nothing back.
 func (t *Transfer) bitfield(c *conn, m *wire.Message) error {
-	if c.mapped {
-		return fault.Errorf(fault.Protocol, "%s after an earlier one", m.ID)
+	if c.mapped && m.ID != wire.Bitfield {
+		return fault.Errorf(fault.Protocol, "%s after an earlier set of pieces", m.ID)
 	}
-	c.mapped = true
 	n := t.manifest.NumPieces()
 	var set *content.Bitfield
 	switch m.ID {
@@ -125,7 +126,14 @@ func (t *Transfer) bitfield(c *conn, m *wire.Message) error {
 			return fault.Errorf(fault.Protocol, "bitfield of %d bytes does not fit %d pieces", len(m.Payload), n)
 		}
 	}
-	c.seed = n > 0 && set.Full()
+	c.seed = c.seed || n > 0 && set.Full()
+	if c.mapped {
+		for i := set.Next(0); i >= 0; i = set.Next(i + 1) {
+			t.sw.PeerHave(t.now, c.id, i)
+		}
+		return t.strike(c)
+	}
+	c.mapped = true
 	t.sw.PeerBitfield(t.now, c.id, set)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -293,7 +294,7 @@ func (w *world) prepare(tor *metainfo.Torrent, s *memory, change func(*Config)) 
 	n := &node{w: w, host: w.net.Host(w.addr()), store: s, ended: make(chan struct{})}
 	w.nodes = append(w.nodes, n)
 	n.cfg = Config{
-		Audience: peer.Public, Torrent: tor, Network: n.host, Port: 7000, Seed: uint64(len(w.nodes)),
+		Audience: peer.Public, Torrent: tor, Network: n.host, Log: testLog(w), Port: 7000, Seed: uint64(len(w.nodes)),
 		Open: func(tor *metainfo.Torrent) (store.Pieces, error) {
 			if n.store == nil {
 				n.store = newMemory(tor.Manifest)
@@ -375,6 +376,17 @@ func (n *node) finishes(within time.Duration) {
 	}
 }
 
+// fails waits until n ends by itself.
+func (n *node) fails(within time.Duration) {
+	n.w.t.Helper()
+	select {
+	case <-n.ended:
+	case <-time.After(within):
+		s := n.Status()
+		n.w.t.Fatalf("still %s after %v: %d of %d pieces, %d peers", s.State, within, s.Swarm.Have, s.Swarm.Wanted, len(s.Peers))
+	}
+}
+
 // until waits for something to become true.
 func (w *world) until(within time.Duration, what string, ok func() bool) {
 	w.t.Helper()
@@ -402,4 +414,13 @@ func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 
 func limiter(perSecond int) []*rate.Limiter {
 	return []*rate.Limiter{rate.NewLimiter(rate.Limit(perSecond), 64<<10)}
+}
+
+// testLog shows what nodes log under -v.
+func testLog(w *world) *slog.Logger {
+	if !testing.Verbose() {
+		return nil
+	}
+	h := slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})
+	return slog.New(h).With("node", len(w.nodes))
 }
