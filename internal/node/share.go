@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"tandem/internal/content"
@@ -49,11 +50,11 @@ func (w Watch) warn(message string) {
 // ends the hashing, not the share. Errors are those of disk.Scan, fault.Changed,
 // fault.Exists (shared already) and what writing o.Torrent met.
 func (n *Node) Share(ctx context.Context, o ShareOptions, w Watch) (*Item, error) {
-	return n.share(ctx, o, w, "")
+	return n.share(ctx, o, w, content.Hash{})
 }
 
-// share is Share; expect, if not empty, is the ID the item had in the last run.
-func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect string) (*Item, error) {
+// share is Share; expect, if not zero, is the v2 info-hash of the last run.
+func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect content.Hash) (*Item, error) {
 	src, err := disk.Scan(ctx, o.Path)
 	if err != nil {
 		return nil, fmt.Errorf("share: %w", err)
@@ -67,6 +68,9 @@ func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect string
 	if err != nil {
 		return nil, fmt.Errorf("share %s: %w", o.Path, err)
 	}
+	if !expect.IsZero() && t.Manifest.InfoHash2 != expect {
+		return nil, fault.Errorf(fault.Changed, "share %s: it is no longer what was shared", o.Path)
+	}
 	pieces, err := src.InPlace(t.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("share %s: %w", o.Path, err)
@@ -76,7 +80,7 @@ func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect string
 			return nil, errors.Join(fmt.Errorf("share %s: %w", o.Path, err), pieces.Close())
 		}
 	}
-	it, err := n.serve(ctx, t, pieces, o, expect)
+	it, err := n.serve(ctx, t, pieces, o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("share %s: %w", o.Path, err), pieces.Close())
 	}
@@ -85,7 +89,7 @@ func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect string
 
 // cut hashes src: v2 only for a link, hybrid for the public.
 func (n *Node) cut(ctx context.Context, src *disk.Source, o ShareOptions, w Watch) (*metainfo.Torrent, error) {
-	m := &content.Manifest{Name: src.Name, Single: src.Single, Files: src.Files, HasV2: true, HasV1: o.Audience == peer.Public}
+	m := &content.Manifest{Name: src.Name, Single: src.Single, Files: slices.Clone(src.Files), HasV2: true, HasV1: o.Audience == peer.Public}
 	if o.Name != "" {
 		if err := content.CheckPath([]string{o.Name}); err != nil {
 			return nil, fmt.Errorf("name: %w", err)
@@ -118,7 +122,7 @@ func (n *Node) cut(ctx context.Context, src *disk.Source, o ShareOptions, w Watc
 }
 
 // serve starts a share of t, whose pieces are verified as far as they are.
-func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Pieces, o ShareOptions, expect string) (*Item, error) {
+func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Pieces, o ShareOptions) (*Item, error) {
 	keys, secret := t.Manifest.Keys(), transport.Secret{}
 	var ticket *metainfo.Ticket
 	if o.Audience == peer.Link {
@@ -132,9 +136,6 @@ func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Piec
 		}
 		keys = []content.SHA1{ticket.Key()}
 	}
-	if expect != "" && itemID(keys) != expect {
-		return nil, fault.Errorf(fault.Changed, "it is no longer what was shared")
-	}
 	it, err := n.newItem(KindShare, t.Manifest.Name, o.Path, o.Audience, keys, secret)
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Piec
 	if o.Audience != peer.Link {
 		o.Secret = nil
 	}
-	it.record = record{Share: &o}
+	it.record = record{Share: &o, InfoHash2: t.Manifest.InfoHash2[:]}
 	p := plan{
 		torrent: t, want: t.Manifest.InfoHash2, common: o.Common, keep: Forever, trackers: tiers(o.Trackers),
 		link: n.shareLink(ctx, t, ticket),

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
 	"tandem/internal/transfer"
@@ -25,8 +26,11 @@ type record struct {
 	ID      string        `json:"id"`
 	Started time.Time     `json:"started"`
 	Share   *ShareOptions `json:"share,omitempty"`
-	Get     *GetOptions   `json:"get,omitempty"`
-	Seed    *SeedOptions  `json:"seed,omitempty"`
+	// InfoHash2 says what was shared: something else at the same path must not
+	// be served under the old link.
+	InfoHash2 []byte       `json:"infohash_v2,omitempty"`
+	Get       *GetOptions  `json:"get,omitempty"`
+	Seed      *SeedOptions `json:"seed,omitempty"`
 }
 
 // state is the state file. It holds the secrets of link shares: mode 0600.
@@ -179,7 +183,9 @@ func (n *Node) revive(ctx context.Context, r record) error {
 	var err error
 	switch {
 	case r.Share != nil:
-		_, err = n.share(ctx, *r.Share, Watch{}, r.ID)
+		var was content.Hash
+		copy(was[:], r.InfoHash2)
+		_, err = n.share(ctx, *r.Share, Watch{}, was)
 	case r.Get != nil:
 		_, err = n.Get(ctx, *r.Get, Watch{})
 	case r.Seed != nil:
