@@ -105,7 +105,7 @@ func TestMessagesThatCloseTheConnection(t *testing.T) {
 		ms       []wire.Message
 	}{
 		{"have of a piece that does not exist", allFeatures, []wire.Message{{ID: wire.Have, Index: 1000}}},
-		{"a second bitfield", allFeatures, []wire.Message{{ID: wire.Bitfield, Payload: bits}, {ID: wire.Bitfield, Payload: bits}}},
+		{"a second have-none", allFeatures, []wire.Message{{ID: wire.HaveNone}, {ID: wire.HaveNone}}},
 		{"have-all after a bitfield", allFeatures, []wire.Message{{ID: wire.Bitfield, Payload: bits}, {ID: wire.HaveAll}}},
 		{"a bitfield with spare bits", allFeatures, []wire.Message{{ID: wire.Bitfield, Payload: []byte{0xff, 0xff}}}},
 		{"a short bitfield", allFeatures, []wire.Message{{ID: wire.Bitfield, Payload: []byte{0}}}},

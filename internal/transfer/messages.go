@@ -131,6 +131,7 @@ func (t *Transfer) bitfield(c *conn, m *wire.Message) error {
 		for i := set.Next(0); i >= 0; i = set.Next(i + 1) {
 			t.sw.PeerHave(t.now, c.id, i)
 		}
+		c.strikes += n / 10_000 // it costs us more than the peer
 		return t.strike(c)
 	}
 	c.mapped = true
@@ -235,12 +236,14 @@ func (y *early) note(t *Transfer, c *conn, m *wire.Message) error {
 		}
 		y.haves = append(y.haves, m.Index)
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
-		if c.mapped {
-			return fault.Errorf(fault.Protocol, "%s after an earlier one", m.ID)
+		if c.mapped && m.ID != wire.Bitfield {
+			return fault.Errorf(fault.Protocol, "%s after an earlier set of pieces", m.ID)
 		}
 		c.mapped = true
-		c.seed = m.ID == wire.HaveAll
-		y.set = *m
+		if !c.seed {
+			c.seed = m.ID == wire.HaveAll
+			y.set = *m
+		}
 	case wire.Request:
 		if c.fast() {
 			t.reject(c, swarm.Block{Piece: int(m.Index), Begin: int(m.Begin), Length: int(m.Length)})
