@@ -244,6 +244,17 @@ func TestCheckPieceTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestLeavesOfPaddingDoNotCountAsBlocks(t *testing.T) {
+	s := makeShare(t, false, true, 64<<10, 40_000)
+	leaves, _ := s.leaves(0)
+	if known, err := s.m.CheckLeaves(s.l, 0, leaves); !known || err != nil {
+		t.Errorf("%v, %v", known, err)
+	}
+	if known, err := s.m.CheckLeaves(s.l, 0, append(leaves, content.Hash{})); !known || !errors.Is(err, fault.Corrupt) {
+		t.Errorf("one leaf too many: %v, %v", known, err)
+	}
+}
+
 func TestV1PaddingIsHashedAsZeros(t *testing.T) {
 	s := makeShare(t, true, true, 256<<10, 100_000, 9) // 150 KiB of padding in piece 0
 	if got := s.m.PaddedSize(0) - s.m.PieceSize(0); got != 256<<10-100_000 {

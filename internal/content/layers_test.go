@@ -265,6 +265,23 @@ func TestAddRangeRefusesFalsePadding(t *testing.T) {
 	}
 }
 
+func TestAddRangeRefusesFalsePaddingAmongTheUncles(t *testing.T) {
+	m := &content.Manifest{HasV2: true, PieceLength: content.BlockSize, Files: []content.File{
+		{Path: []string{"x"}, Length: 1100 * content.BlockSize},
+	}}
+	layer := make([]content.Hash, 2048)
+	for i := range 1100 {
+		layer[i] = content.Hash{1, byte(i), byte(i >> 8)}
+	}
+	layer[2000] = content.Hash{1}
+	m.Files[0].Root = content.MerkleRoot(layer, 2048, content.Hash{})
+	m.Seal()
+	low, high := content.MerkleRoot(layer[:1024], 1024, content.Hash{}), content.MerkleRoot(layer[1536:], 512, content.Hash{})
+	if err := content.NewLayers(m).AddRange(0, 1024, layer[1024:1536], []content.Hash{high, low}); !errors.Is(err, fault.Corrupt) {
+		t.Error(err)
+	}
+}
+
 func TestIdenticalFilesShareTheirLayer(t *testing.T) {
 	s := makeShare(t, false, true, 16<<10, 40<<10)
 	twin := s.m.Files[0]

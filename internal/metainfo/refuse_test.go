@@ -133,31 +133,32 @@ func TestV2InfoIsRefused(t *testing.T) {
 		deep = dict{"d": deep}
 	}
 	for name, info := range map[string]dict{
-		"no file tree":                 v2Info(nil, nil),
-		"file tree that is a list":     v2Info([]any{}, nil),
-		"empty file tree":              v2Info(dict{}, nil),
-		"only empty folders":           v2Info(dict{"a": dict{"b": dict{}}}, nil),
-		"the root is a file":           v2Info(file2(5, rootA), nil),
-		"piece length no power of two": v2Info(dict{"n": file2(5, rootA)}, dict{"piece length": 16385}),
-		"no pieces root":               v2Info(dict{"n": file2(5, nil)}, nil),
-		"pieces root cut":              v2Info(dict{"n": file2(5, rootA[:31])}, nil),
-		"pieces root of zeros":         v2Info(dict{"n": file2(5, make([]byte, 32))}, nil),
-		"no length":                    v2Info(dict{"n": dict{"": dict{"pieces root": rootA}}}, nil),
-		"negative length":              v2Info(dict{"n": file2(-5, rootA)}, nil),
-		"length of 2^62":               v2Info(dict{"n": file2(1<<62, rootA)}, nil),
-		"more pieces than allowed":     v2Info(dict{"n": file2((content.MaxPieces+1)*16384, rootA)}, nil),
-		"file and folder at once":      v2Info(dict{"a": dict{"": dict{"length": 0}, "b": file2(0, nil)}}, nil),
-		"file that is a number":        v2Info(dict{"a": 5}, nil),
-		"properties that are a number": v2Info(dict{"a": dict{"": 5}}, nil),
-		"parent":                       v2Info(dict{"..": dict{"a": file2(5, rootA)}}, nil),
-		"separator":                    v2Info(dict{"a/../../b": file2(5, rootA)}, nil),
-		"NUL":                          v2Info(dict{"a\x00": file2(5, rootA)}, nil),
-		"right-to-left override":       v2Info(dict{"a\u202e": file2(5, rootA)}, nil),
-		"65 folders deep":              v2Info(deep, nil),
-		"one root, two lengths":        v2Info(dict{"a": file2(5, rootA), "b": file2(6, rootA)}, nil),
-		"name that is a path":          v2Info(dict{"n": file2(5, rootA)}, dict{"name": "a/b"}),
-		"v1 hashes without v1 files":   v2Info(dict{"n": file2(5, rootA)}, dict{"pieces": make([]byte, 20)}),
-		"symbolic link with content":   v2Info(dict{"a": file2(5, rootA), "b": dict{"": dict{"attr": "l", "length": 5}}}, nil),
+		"no file tree":                  v2Info(nil, nil),
+		"file tree that is a list":      v2Info([]any{}, nil),
+		"empty file tree":               v2Info(dict{}, nil),
+		"only empty folders":            v2Info(dict{"a": dict{"b": dict{}}}, nil),
+		"the root is a file":            v2Info(file2(5, rootA), nil),
+		"piece length no power of two":  v2Info(dict{"n": file2(5, rootA)}, dict{"piece length": 16385}),
+		"no pieces root":                v2Info(dict{"n": file2(5, nil)}, nil),
+		"pieces root cut":               v2Info(dict{"n": file2(5, rootA[:31])}, nil),
+		"pieces root of zeros":          v2Info(dict{"n": file2(5, make([]byte, 32))}, nil),
+		"no length":                     v2Info(dict{"n": dict{"": dict{"pieces root": rootA}}}, nil),
+		"negative length":               v2Info(dict{"n": file2(-5, rootA)}, nil),
+		"length of 2^62":                v2Info(dict{"n": file2(1<<62, rootA)}, nil),
+		"more pieces than allowed":      v2Info(dict{"n": file2((content.MaxPieces+1)*16384, rootA)}, nil),
+		"file and folder at once":       v2Info(dict{"a": dict{"": dict{"length": 0}, "b": file2(0, nil)}}, nil),
+		"file and empty folder at once": v2Info(dict{"a": dict{"": dict{"length": 0}, "b": dict{}}}, nil),
+		"file that is a number":         v2Info(dict{"a": 5}, nil),
+		"properties that are a number":  v2Info(dict{"a": dict{"": 5}}, nil),
+		"parent":                        v2Info(dict{"..": dict{"a": file2(5, rootA)}}, nil),
+		"separator":                     v2Info(dict{"a/../../b": file2(5, rootA)}, nil),
+		"NUL":                           v2Info(dict{"a\x00": file2(5, rootA)}, nil),
+		"right-to-left override":        v2Info(dict{"a\u202e": file2(5, rootA)}, nil),
+		"65 folders deep":               v2Info(deep, nil),
+		"one root, two lengths":         v2Info(dict{"a": file2(5, rootA), "b": file2(6, rootA)}, nil),
+		"name that is a path":           v2Info(dict{"n": file2(5, rootA)}, dict{"name": "a/b"}),
+		"v1 hashes without v1 files":    v2Info(dict{"n": file2(5, rootA)}, dict{"pieces": make([]byte, 20)}),
+		"symbolic link with content":    v2Info(dict{"a": file2(5, rootA), "b": dict{"": dict{"attr": "l", "length": 5}}}, nil),
 	} {
 		tor, err := fromInfo(info)
 		checkRefused(t, name, tor, err, fault.Invalid)
@@ -252,6 +253,12 @@ func TestWrongPieceLayersAreRefused(t *testing.T) {
 	} {
 		if tor, err := parse(layers); err != nil || tor.Layers.Complete() {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	small := v2Info(dict{"n": file2(5, rootA)}, nil)
+	for name, layers := range map[string]any{"its root": rootA, "anything else": rootB, "no hash": 5} {
+		if _, err := metainfo.Parse(bencode.Append(nil, dict{"info": small, "piece layers": dict{string(rootA): layers}})); err != nil {
+			t.Errorf("layer of a file of one piece, which needs none, %s: %v", name, err)
 		}
 	}
 	for name, layers := range map[string]any{

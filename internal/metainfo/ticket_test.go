@@ -100,6 +100,24 @@ func field(tag byte, value string) string {
 	return string([]byte{tag, byte(len(value) >> 8), byte(len(value))}) + value
 }
 
+// One byte over a multiple of three leaves four bits of the last character
+// without a meaning.
+func TestTicketHasNoSpareBits(t *testing.T) {
+	for n := range 3 {
+		k := &metainfo.Ticket{InfoHash: content.Hash{1}, Name: "abc"[:n+1]}
+		s := k.String()
+		last := strings.IndexByte(alphabet, s[len(s)-1])
+		if len(s[len("tandem:"):])%4 == 0 {
+			continue
+		}
+		if k, err := metainfo.ParseTicket(s[:len(s)-1] + alphabet[last+1:last+2]); k != nil || !errors.Is(err, fault.Invalid) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 func TestTicketIsRefused(t *testing.T) {
 	hash, secret := field(1, strings.Repeat("h", 32)), field(2, strings.Repeat("s", 32))
 	addr := field(4, "\x01\x02\x03\x04\x00\x05")
