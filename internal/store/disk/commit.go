@@ -2,6 +2,8 @@ package disk
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"tandem/internal/content"
@@ -76,7 +78,9 @@ func (l *syncLoop) end() {
 
 // background is one turn of the loop. Its error waits for the next Commit.
 func (p *Pieces) background() (left bool) {
-	err := p.Sync()
+	p.syncMu.Lock()
+	defer p.syncMu.Unlock()
+	err := p.sync()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && p.lost == nil && !errors.Is(err, fault.Closed) {
@@ -237,16 +241,12 @@ func (p *Pieces) Forget(piece int) error {
 	return nil
 }
 
-// forget takes a piece out of both slots and out of the marks.
+// forget takes a piece out of the verified set and out of the marks.
 func (pm *pieceMap) forget(piece int) error {
-	if pm.verified.Has(piece) {
-		v := pm.verified.Clone()
-		v.Clear(piece)
-		for range 2 {
-			if err := pm.save(v); err != nil {
-				return err
-			}
-		}
+	v := pm.verified.Clone()
+	v.Clear(piece)
+	if err := pm.keepOnly(v); err != nil {
+		return err
 	}
 	return pm.mark(piece, false)
 }
@@ -255,7 +255,19 @@ func (pm *pieceMap) forget(piece int) error {
 func (p *Pieces) Sync() error {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
-	return p.sync()
+	if err := p.sync(); err != nil {
+		return err
+	}
+	return p.takeLost()
+}
+
+// takeLost returns the error that a sync in the background met, once.
+func (p *Pieces) takeLost() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err := p.lost
+	p.lost = nil
+	return err
 }
 
 // sync makes durable what is committed: first the files and the folders they
@@ -263,6 +275,7 @@ func (p *Pieces) Sync() error {
 func (p *Pieces) sync() error {
 	p.mu.Lock()
 	batch := p.unsynced.Clone()
+	p.batch = batch
 	dirs := p.dirs
 	p.dirs = map[string]struct{}{}
 	closed, failed := p.closed, p.failed
@@ -280,14 +293,16 @@ func (p *Pieces) sync() error {
 	if err := p.syncDirs(dirs); err != nil {
 		return errors.Join(first, err)
 	}
-	batch = p.stillIn(batch)
-	if p.pm != nil && batch.Count() > 0 {
-		if err := p.saveMap(batch); err != nil {
-			return errors.Join(first, err)
-		}
-	}
+	p.mu.Lock()
+	p.batch, p.synced = nil, batch // without what a failed sync took away
+	p.mu.Unlock()
+	err := p.saveMap(batch)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.synced = nil
+	if err != nil {
+		return errors.Join(first, err)
+	}
 	for i := batch.Next(0); i >= 0; i = batch.Next(i + 1) {
 		if p.unsynced.Clear(i) {
 			p.pending -= int64(p.m.PieceSize(i))
@@ -313,12 +328,17 @@ func (p *Pieces) syncFiles() (first error) {
 // syncDirs makes names durable. A folder that cannot be synced may lose any of
 // its files, so nothing can be kept from then on.
 func (p *Pieces) syncDirs(dirs map[string]struct{}) error {
-	for dir := range dirs {
+	for _, dir := range sorted(dirs) {
 		if err := p.t.SyncDir(dir); err != nil {
 			return p.fail(wrap("sync folder", p.show(dir), err), dirs)
 		}
 	}
 	return nil
+}
+
+// sorted returns folders, those above first.
+func sorted(dirs map[string]struct{}) []string {
+	return slices.Sorted(maps.Keys(dirs))
 }
 
 // fail ends a sync. Unless there only was no room, it is the end of keeping.
@@ -334,19 +354,10 @@ func (p *Pieces) fail(err error, dirs map[string]struct{}) error {
 	return err
 }
 
-// stillIn returns those of batch that no failed sync took away.
-func (p *Pieces) stillIn(batch *content.Bitfield) *content.Bitfield {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := batch.Next(0); i >= 0; i = batch.Next(i + 1) {
-		if !p.unsynced.Has(i) {
-			batch.Clear(i)
-		}
-	}
-	return batch
-}
-
 func (p *Pieces) saveMap(batch *content.Bitfield) error {
+	if p.pm == nil || batch.Count() == 0 {
+		return nil
+	}
 	v := p.pm.verified.Clone()
 	for i := batch.Next(0); i >= 0; i = batch.Next(i + 1) {
 		v.Set(i)
@@ -369,6 +380,12 @@ func (p *Pieces) loseFile(i int, err error) {
 	for ; first < end; first++ {
 		if p.touched.Has(first) {
 			p.tainted.Set(first)
+		}
+		if p.synced != nil && p.synced.Has(first) {
+			continue
+		}
+		if p.batch != nil {
+			p.batch.Clear(first)
 		}
 		if !p.unsynced.Clear(first) {
 			continue

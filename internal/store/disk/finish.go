@@ -16,6 +16,9 @@ func (p *Pieces) Finish() error {
 	if err := p.sync(); err != nil || p.readonly {
 		return err
 	}
+	if err := p.takeLost(); err != nil {
+		return err
+	}
 	if p.ws == nil {
 		return p.finishMended()
 	}
@@ -141,24 +144,28 @@ func (p *Pieces) allStaged(todo []finished) bool {
 // moveFiles gives each file its name by itself. One whose name was taken does not
 // stop the others.
 func (p *Pieces) moveFiles(todo []finished) (first error) {
+	bad, err := p.makeParents(todo)
+	if err != nil {
+		return err
+	}
 	var linked []string
 	parents := map[string]struct{}{}
 	for _, f := range todo {
-		old := p.files[f.file].path
-		link, err := p.moveFile(f)
+		old, dir := p.files[f.file].path, path.Dir(p.files[f.file].final)
+		link, err := false, bad[dir]
+		if err == nil {
+			link, err = p.moveFile(f)
+		}
 		if err != nil {
 			if first == nil {
 				first = err
 			}
 			continue
 		}
-		parents[path.Dir(p.files[f.file].final)] = struct{}{}
+		parents[dir] = struct{}{}
 		if link {
 			linked = append(linked, old)
 		}
-	}
-	for dir := range p.takeDirs() { // those above new folders
-		parents[dir] = struct{}{}
 	}
 	if err := p.syncNames(parents); err != nil {
 		return errors.Join(first, err)
@@ -170,9 +177,24 @@ func (p *Pieces) moveFiles(todo []finished) (first error) {
 	return first
 }
 
+// makeParents makes the folders of final names, and durable: a file moved into
+// a folder that is lost would be lost with it. Bad are those that cannot be made.
+func (p *Pieces) makeParents(todo []finished) (bad map[string]error, err error) {
+	bad = map[string]error{}
+	p.open.mu.Lock()
+	for _, f := range todo {
+		dir := path.Dir(p.files[f.file].final)
+		if err := p.makeDir(dir); err != nil {
+			bad[dir] = err
+		}
+	}
+	p.open.mu.Unlock()
+	return bad, p.syncDirs(p.takeDirs())
+}
+
 // syncNames makes new names durable, if not now then with the next sync.
 func (p *Pieces) syncNames(dirs map[string]struct{}) error {
-	for dir := range dirs {
+	for _, dir := range sorted(dirs) {
 		if err := p.t.SyncDir(dir); err != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -194,12 +216,6 @@ func (p *Pieces) moveFile(f finished) (link bool, err error) {
 	if e.state == adopted {
 		p.seal(f)
 		return false, nil
-	}
-	p.open.mu.Lock()
-	err = p.makeDir(path.Dir(e.final))
-	p.open.mu.Unlock()
-	if err != nil {
-		return false, err
 	}
 	link, err = p.rename(e.path, e.final)
 	if err != nil && !errors.Is(err, fs.ErrExist) {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"slices"
 	"sync"
 
 	"tandem/internal/fault"
@@ -132,6 +133,7 @@ func (c *handles) takeDirty() []*handle {
 			list = append(list, h)
 		}
 	}
+	slices.SortFunc(list, func(a, b *handle) int { return a.index - b.index })
 	return list
 }
 

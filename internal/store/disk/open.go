@@ -192,7 +192,9 @@ func (p *Pieces) survey() error {
 			p.suspect.Set(piece)
 		}
 	}
-	return nil
+	// A bit whose bytes are gone must not outlive them: the piece is about
+	// to be written again.
+	return wrap("write", p.show(p.ws.dir+"/"+mapName), p.pm.keepOnly(p.have.Clone()))
 }
 
 // surveyFile decides about one file.

@@ -215,3 +215,16 @@ func (pm *pieceMap) save(v *content.Bitfield) error {
 	pm.gen, pm.verified = gen, v
 	return nil
 }
+
+// keepOnly makes v, of which all is verified, the verified set in both slots.
+func (pm *pieceMap) keepOnly(v *content.Bitfield) error {
+	if v.Count() == pm.verified.Count() {
+		return nil
+	}
+	for range 2 {
+		if err := pm.save(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

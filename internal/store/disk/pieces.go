@@ -56,6 +56,8 @@ type Pieces struct {
 	have     *content.Bitfield   // verified
 	suspect  *content.Bitfield   // committed by a process that died
 	unsynced *content.Bitfield   // in have, not in pm.verified
+	batch    *content.Bitfield   // of unsynced, what the sync going on began with; else nil
+	synced   *content.Bitfield   // of unsynced, while only its bits are still to be saved; else nil
 	touched  *content.Bitfield   // written and not committed since
 	tainted  *content.Bitfield   // of touched: a sync of a file of theirs failed
 	pending  int64               // bytes of unsynced

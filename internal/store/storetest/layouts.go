@@ -15,22 +15,30 @@ const pieceLength = 2 * content.BlockSize
 type share struct {
 	m     *content.Manifest
 	files [][]byte // by file; zeros for padding
+
+	faults bool
 }
 
 // layouts returns content of every shape that a store has to cope with.
 func layouts() map[string]*share {
 	const k = 1 << 10
 	return map[string]*share{
-		"one v2 file":                         newShare(false, true, 100*k+1),
+		"one v2 file":                         newShare(false, true, 60*k+1).faulty(),
 		"one v1 file":                         newShare(true, false, 97*k),
 		"one empty file":                      newShare(true, true, 0),
-		"v2 folder with gaps behind files":    newShare(false, true, 40*k, 0, 1, 32*k, 70*k),
+		"v2 folder with gaps behind files":    newShare(false, true, 20*k, 0, 1, 32*k, 40*k).faulty(),
 		"hybrid folder":                       newShare(true, true, 10*k, 33*k, 0, 64*k),
-		"v1 folder whose pieces hold files":   newShare(true, false, 20*k, 0, 3, 50*k, 7*k, 30*k),
+		"v1 folder whose pieces hold files":   newShare(true, false, 20*k, 0, 3, 30*k, 7*k, 20*k).faulty(),
 		"v1 folder with padding of its own":   newShare(true, false, 20*k, -12*k, 40*k, -24*k, 5),
 		"v2 folder whose last file is tiny":   newShare(false, true, 64*k, 3),
 		"v1 folder that ends with empty file": newShare(true, false, 40*k, 0),
 	}
+}
+
+// faulty makes a layout one of those for which every operation is made to fail.
+func (s *share) faulty() *share {
+	s.faults = true
+	return s
 }
 
 // newShare makes content of files of the given lengths, negative ones being
@@ -120,8 +128,8 @@ func (s *share) fetch(p store.Pieces) error {
 		if err := p.Commit(i); err != nil {
 			return err
 		}
-		if i%3 == 2 {
-			if err := p.Sync(); err != nil {
+		if i%2 == 1 { // files get their names one by one
+			if err := p.Finish(); err != nil {
 				return err
 			}
 		}
