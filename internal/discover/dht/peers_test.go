@@ -32,7 +32,11 @@ func TestPeersOfOneAddressAreKept(t *testing.T) {
 func TestBadPeersAreNotStored(t *testing.T) {
 	p := &peers{now: time.Now}
 	for _, na := range []krpc.NodeAddr{
-		{}, {IP: net.IP{1, 2, 3}, Port: 1}, at("1.2.3.4:0"), {IP: net.IP{1, 2, 3, 4}, Port: 65536}, {IP: net.IP{1, 2, 3, 4}, Port: -1},
+		{},
+		{IP: net.IP{1, 2, 3}, Port: 1},
+		at("1.2.3.4:0"),
+		{IP: net.IP{1, 2, 3, 4}, Port: 65536},
+		{IP: net.IP{1, 2, 3, 4}, Port: -1},
 		at("0.0.0.0:1"), at("224.0.0.1:1"),
 	} {
 		p.AddPeer(peerstore.InfoHash{1}, na)

@@ -3,12 +3,11 @@ package dht
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
-
-	"net/netip"
 
 	"tandem/internal/fault"
 )

@@ -2,14 +2,13 @@ package tracker
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"testing"
 
 	"tandem/internal/content"
 	"tandem/internal/discover"
 	"tandem/internal/fault"
-
-	"errors"
 )
 
 var sample = request{
