@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sort"
+	"strings"
 
 	"tandem/internal/content"
 	"tandem/internal/metainfo"
@@ -48,7 +49,7 @@ var (
 
 // MakeTorrent describes the file or folder at path and writes a .torrent.
 func MakeTorrent(ctx context.Context, path, out string, v Versions, trackers ...string) (*metainfo.Torrent, error) {
-	src, err := disk.Scan(path)
+	src, err := disk.Scan(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +84,9 @@ func TreeSum(path string) (string, error) {
 	h := sha256.New()
 	var names []string
 	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".tandem-") {
+			return filepath.SkipDir
+		}
 		if err == nil && d.Type().IsRegular() && filepath.Ext(p) != ".aria2" {
 			names = append(names, p)
 		}

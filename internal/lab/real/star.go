@@ -209,23 +209,31 @@ func (h *Host) Sent() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
 }
 
-// do runs f on a thread inside the host's namespace. The thread is not reused.
+// do runs f on a thread inside the host's namespace. The thread goes back
+// afterwards: if it ended, the programs started from it would be killed.
 func (h *Host) do(f func() error) error {
 	ns, err := netns.GetFromName(h.ns)
 	if err != nil {
 		return fmt.Errorf("enter %s: %w", h.Name, err)
 	}
 	defer ns.Close()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if err := netns.Set(ns); err != nil {
-			done <- fmt.Errorf("enter %s: %w", h.Name, err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
+	runtime.LockOSThread()
+	home, err := netns.Get()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter %s: %w", h.Name, err)
+	}
+	defer home.Close()
+	if err := netns.Set(ns); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter %s: %w", h.Name, err)
+	}
+	err = f()
+	if back := netns.Set(home); back != nil {
+		return fmt.Errorf("leave %s: %w", h.Name, back) // still locked: nobody else may run here
+	}
+	runtime.UnlockOSThread()
+	return err
 }
 
 // shape limits what leaves dev to rate bits per second and turns offloads off.

@@ -54,7 +54,7 @@ func build(ctx context.Context, s scenario, dir string) (f *field, err error) {
 	if err = peers.WriteRandom(f.content, s.bytes, 1); err != nil {
 		return nil, err
 	}
-	_, err = peers.MakeTorrent(ctx, f.content, f.torrent, peers.Hybrid, f.tracker.URL)
+	_, err = peers.MakeTorrent(ctx, f.content, f.torrent, peers.V1, f.tracker.URL)
 	return f, err
 }
 
