@@ -32,13 +32,13 @@ type entry struct {
 	next    time.Time // not to be dialed before
 }
 
-// book is the address book of one transfer, bounded by maxKnown. The order of
-// its entries is the order they became known in, so that dialing does not
-// depend on map iteration.
+// book is the address book of one transfer, bounded by maxKnown. Entries are in
+// a slice as well, so that dialing does not depend on map iteration.
 type book struct {
 	byAddr map[netip.AddrPort]*entry
 	order  []*entry
-	cursor int
+	cursor int // of due
+	hand   int // of evict
 }
 
 func newBook() *book { return &book{byAddr: map[netip.AddrPort]*entry{}} }
@@ -71,22 +71,30 @@ func (b *book) add(addr netip.AddrPort, source string, global bool) *entry {
 	return e
 }
 
-// evict removes the address that failed most often, if any failed.
+// evictLook is how many entries are looked at for one to evict.
+const evictLook = 32
+
+// evict removes an address that failed, the worst of the next few.
 func (b *book) evict() bool {
 	worst := -1
-	for i, e := range b.order {
+	for range evictLook {
+		b.hand = (b.hand + 1) % len(b.order)
+		e := b.order[b.hand]
 		if e.conn != nil || e.dialing || e.never || e.fails == 0 {
 			continue
 		}
 		if worst < 0 || e.fails > b.order[worst].fails {
-			worst = i
+			worst = b.hand
 		}
 	}
 	if worst < 0 {
 		return false
 	}
 	delete(b.byAddr, b.order[worst].addr)
-	b.order = append(b.order[:worst], b.order[worst+1:]...)
+	last := len(b.order) - 1
+	b.order[worst] = b.order[last]
+	b.order[last] = nil
+	b.order = b.order[:last]
 	return true
 }
 

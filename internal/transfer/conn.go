@@ -66,7 +66,6 @@ type conn struct {
 	hashWait  time.Time // no hash requests before
 	answering int       // its hash requests in work
 	slow      slowMark
-	rttAt     time.Time
 	rtt, best time.Duration
 }
 

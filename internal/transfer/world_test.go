@@ -55,7 +55,7 @@ func makeTorrent(t testing.TB, f form, pieceLen int64, files [][]byte, private b
 	t.Helper()
 	m := &content.Manifest{Name: "content", PieceLength: pieceLen, HasV1: f.v1, HasV2: f.v2, Single: len(files) == 1}
 	for i, data := range files {
-		path := []string{fmt.Sprintf("file%02d", i)}
+		path := []string{fmt.Sprintf("file%03d", i)}
 		if m.Single {
 			path = []string{m.Name}
 		}
