@@ -195,6 +195,9 @@ func (j *joined) wait(ctx context.Context, r *rhythm, started time.Time) {
 		case <-timer.C:
 			return
 		case addr := <-j.feed:
+			if j.isSelf(addr) {
+				continue
+			}
 			j.emit(ctx, addr, discover.IsGlobal(addr.Addr()))
 		case <-j.kick:
 			if r.fewNodes {
@@ -208,6 +211,16 @@ func (j *joined) wait(ctx context.Context, r *rhythm, started time.Time) {
 			timer.Reset(time.Until(started.Add(min(r.pause(), wakePause))))
 		}
 	}
+}
+
+// isSelf reports whether addr is the one we announced: nodes do not leave out
+// the one asking. Our own address is where a packet to it starts from.
+func (j *joined) isSelf(addr netip.AddrPort) bool {
+	if addr.Port() != j.s.Port {
+		return false
+	}
+	ip, ok := localAddr(addr)
+	return ok && ip == addr.Addr()
 }
 
 func (j *joined) emit(ctx context.Context, addr netip.AddrPort, global bool) {
@@ -258,7 +271,7 @@ func (j *joined) round(ctx context.Context, announce bool) (o outcome) {
 		for _, p := range values.Peers {
 			ip, _ := netip.AddrFromSlice(p.IP)
 			addr := netip.AddrPortFrom(ip.Unmap(), uint16(p.Port))
-			if seen[addr] || !discover.MayDial(addr, global) {
+			if seen[addr] || !discover.MayDial(addr, global) || j.isSelf(addr) {
 				continue
 			}
 			seen[addr] = true
