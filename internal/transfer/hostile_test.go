@@ -276,7 +276,7 @@ func TestPoisonersAreBannedByIdentity(t *testing.T) {
 }
 
 func TestALiarAboutMetadataIsBanned(t *testing.T) {
-	files := make([][]byte, 400) // 50 KB of info: four pieces
+	files := make([][]byte, 900) // 66 KB of info: five pieces
 	for i := range files {
 		files[i] = []byte{byte(i), byte(i >> 8), 1}
 	}
