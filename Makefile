@@ -22,6 +22,10 @@ build: ## bin/tandem, static
 run: build ## a long-running node
 	$(BIN) node
 
+.PHONY: demo
+demo: build ## one shares, three fetch, the first is killed, all finish
+	@scripts/demo
+
 .PHONY: test
 test: ## every test, once
 	$(GO) test -count=1 ./...

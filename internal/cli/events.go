@@ -19,6 +19,7 @@ type (
 	listeningEvent struct {
 		Event string `json:"event"`
 		Addr  string `json:"addr"`
+		Node  string `json:"node"` // our identity, as other nodes' sources name it
 	}
 	hashingEvent struct {
 		Event string `json:"event"`
@@ -104,7 +105,7 @@ func asciiControls(b []byte) []byte {
 
 // reporter tells what happens to one share or transfer.
 type reporter interface {
-	Listening(addr string)
+	Listening(addr, node string)
 	Hashing(done, total int64)
 	Ready(s node.Snapshot)
 	Progress(s node.Snapshot)
@@ -123,7 +124,9 @@ type jsonReporter struct {
 	hashed time.Time // of the last hashing event
 }
 
-func (j *jsonReporter) Listening(addr string) { writeJSON(j.w, listeningEvent{"listening", addr}) }
+func (j *jsonReporter) Listening(addr, node string) {
+	writeJSON(j.w, listeningEvent{"listening", addr, node})
+}
 
 // Hashing thins out: ten events a second tell as much as a thousand.
 func (j *jsonReporter) Hashing(done, total int64) {

@@ -43,7 +43,7 @@ func (a *app) runNode(c *cobra.Command) error {
 	}
 	defer n.Close()
 	r := a.reporter(false)
-	r.Listening(n.Addr().String())
+	r.Listening(n.Addr().String(), n.ID().Short())
 	if !a.json {
 		fmt.Fprintf(a.stderr, "listening on %s; see what it does with: tandem status\n", n.Addr())
 	}

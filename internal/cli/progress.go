@@ -41,7 +41,7 @@ func (a *app) reporter(qr bool) reporter {
 	}
 }
 
-func (t *textReporter) Listening(string) {}
+func (t *textReporter) Listening(string, string) {}
 
 func (t *textReporter) Hashing(done, total int64) {
 	t.draw("hashing", done, total, "")

@@ -169,7 +169,7 @@ func someItem() *fakeItem {
 // steps drives a reporter through all events.
 func steps(r reporter) {
 	it := someItem()
-	r.Listening("127.0.0.1:7741")
+	r.Listening("127.0.0.1:7741", "rud6di36")
 	r.Reachability("reachable from this machine only")
 	r.Warn("link \x1b[31m skipped")
 	r.Hashing(0, 64<<20)

@@ -125,7 +125,7 @@ func (a *app) foreground(c *cobra.Command, qr bool, start func(*node.Node, repor
 		return err
 	}
 	defer n.Close()
-	r.Listening(n.Addr().String())
+	r.Listening(n.Addr().String(), n.ID().Short())
 	it, err := start(n, r)
 	if err != nil {
 		return err

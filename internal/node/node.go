@@ -26,6 +26,7 @@ import (
 	"tandem/internal/discover/portmap"
 	"tandem/internal/discover/tracker"
 	"tandem/internal/fault"
+	"tandem/internal/peer"
 	"tandem/internal/transport"
 	"tandem/internal/transport/tcp"
 	"tandem/internal/transport/tlspeer"
@@ -150,6 +151,9 @@ func (n *Node) listen(ctx context.Context) (transport.Listener, error) {
 
 // Addr returns the address the node listens at.
 func (n *Node) Addr() netip.AddrPort { return n.listener.Addr() }
+
+// ID returns the identity of the node, which link connections prove.
+func (n *Node) ID() peer.ID { return n.identity.ID() }
 
 // Close ends everything within two seconds: announcements are withdrawn,
 // working copies synced.
