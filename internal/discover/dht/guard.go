@@ -63,6 +63,12 @@ func (g *guard) ReadFrom(b []byte) (int, net.Addr, error) {
 			continue
 		}
 		addr := net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, src.Port()))
+		if reset := refuseUTP(g.buf[:n]); reset != nil {
+			if g.up.AllowN(time.Now(), len(reset)) {
+				g.conn.WriteTo(reset, addr)
+			}
+			continue
+		}
 		switch out, v := clean(g.buf[:n], discover.IsGlobal(ip)); {
 		case v == pass && len(out) <= len(b):
 			return copy(b, out), addr, nil
@@ -72,6 +78,27 @@ func (g *guard) ReadFrom(b []byte) (int, net.Addr, error) {
 			}
 		}
 	}
+}
+
+// Of the uTP header (BEP 29).
+const (
+	utpSize  = 20
+	utpSyn   = 4<<4 | 1 // type and version
+	utpReset = 3<<4 | 1
+)
+
+// refuseUTP returns the answer to an attempt to open a uTP connection, nil for
+// other datagrams. We do not speak uTP; clients that try it first, on the port
+// of the DHT, go on to TCP at once when refused, and after seconds when not.
+func refuseUTP(b []byte) []byte {
+	if len(b) < utpSize || b[0] != utpSyn {
+		return nil
+	}
+	out := make([]byte, utpSize)
+	out[0] = utpReset
+	copy(out[2:4], b[2:4])     // connection
+	copy(out[18:20], b[16:18]) // what is acknowledged
+	return out
 }
 
 // pause waits after a failed read, which some systems report for a single
