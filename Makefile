@@ -27,8 +27,20 @@ demo: build ## one shares, three fetch, the first is killed, all finish
 	@scripts/demo
 
 .PHONY: test
-test: ## every test, once
-	$(GO) test -count=1 ./...
+test: ## every test, once; installs what they need when run as root
+	@scripts/test
+
+.PHONY: interop
+interop: build ## the whole matrix of real clients (root)
+	TANDEM_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -parallel 6 -v ./test/interop -matrix
+
+.PHONY: soak
+soak: build ## the long loops: 100 kills
+	TANDEM_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -v ./test/crash -kills 100
+
+.PHONY: bench-swarm
+bench-swarm: build ## beside real clients on shaped links (root); writes docs/benchmarks.md
+	$(GO) run ./test/bench/swarm -tandem $(BIN) -out docs/benchmarks.md
 
 # The race detector needs cgo, and so a C compiler.
 .PHONY: check
