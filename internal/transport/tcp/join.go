@@ -5,9 +5,8 @@ import (
 	"net"
 )
 
-// joinSize is the most a joiner copies together: some blocks with their
-// headers.
-const joinSize = 64 << 10
+// joinSize is the most a joiner copies together: four blocks with their headers.
+const joinSize = 64<<10 + 1<<10
 
 // joiner sends several buffers by few calls of Write.
 type joiner struct {

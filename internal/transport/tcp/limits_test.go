@@ -11,8 +11,8 @@ import (
 )
 
 // fill admits connections of the given kind until one is refused, and returns
-// how many there were, why, and what gives them back.
-func fill(a *admission, finished bool, addr func(i int) string, id func(i int) peer.ID) (n int, why error, undo func()) {
+// how many there were, what gives them back, and why.
+func fill(a *admission, finished bool, addr func(i int) string, id func(i int) peer.ID) (n int, undo func(), why error) {
 	var all []func()
 	undo = func() {
 		for _, f := range all {
@@ -28,11 +28,11 @@ func fill(a *admission, finished bool, addr func(i int) string, id func(i int) p
 			done, why = a.start(ip)
 		}
 		if why != nil {
-			return n, why, undo
+			return n, undo, why
 		}
 		all = append(all, done)
 	}
-	return n, nil, undo
+	return n, undo, nil
 }
 
 func one(s string) func(int) string { return func(int) string { return s } }
@@ -74,7 +74,7 @@ func TestLimits(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newAdmission(Limits{}.orDefaults())
 			for range 2 { // the second time shows that everything was given back
-				n, why, undo := fill(a, tt.finished, tt.addr, tt.id)
+				n, undo, why := fill(a, tt.finished, tt.addr, tt.id)
 				if n != tt.want || !errors.Is(why, tt.why) {
 					t.Errorf("%d admitted, then %v; want %d, %v", n, why, tt.want, tt.why)
 				}
