@@ -79,6 +79,9 @@ func (n *Node) forget(it *Item) {
 	if !n.cfg.Persist {
 		return
 	}
+	n.pending.mu.Lock()
+	delete(n.pending.list, it.id) // it may only just have been taken up
+	n.pending.mu.Unlock()
 	n.clear(it.id)
 }
 
