@@ -59,11 +59,13 @@ type conn struct {
 	minute   time.Time
 
 	metaAsked int // metadata pieces asked for and not answered
+	metaFails int // those it did not answer
 	metaServe int // metadata pieces we sent
 	metaWait  time.Time
 	pex       pexState
 	asks      []hashAsk
 	hashWait  time.Time // no hash requests before
+	hashFails int       // those it did not answer
 	answering int       // its hash requests in work
 	slow      slowMark
 	rtt, best time.Duration

@@ -89,6 +89,9 @@ func (t *Transfer) writeBehind() {
 			})
 			t.budget.put(w.block)
 			w.block = nil
+			if t.ctx.Err() != nil {
+				return
+			}
 			if err != nil && !errors.Is(err, fault.Invalid) { // verified meanwhile: not needed
 				t.mail.put(event{kind: evWriteError, err: err})
 				return

@@ -390,3 +390,76 @@ func TestPrivateContentHasNoPeerExchange(t *testing.T) {
 		}
 	})
 }
+
+// A piece that two peers sent blocks of is judged block by block: v2 by the leaf
+// hashes, of which the poisoner tells wrong ones; v1 by fetching it again.
+func TestTheSenderOfABadBlockIsFoundAmongSeveral(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		f    form
+		size int
+	}{
+		{"v1", forms[0], 512 << 10},
+		{"v2, a file of one piece", forms[1], 512 << 10},
+		{"v2, a file of three pieces", forms[1], 1100 << 10},
+		{"hybrid", forms[2], 1100 << 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				files := testFiles(c.size)
+				tor := makeTorrent(t, c.f, 512<<10, files, false)
+				full, evil := fullMemory(tor.Manifest, files), fullMemory(tor.Manifest, files)
+				for i := range evil.data { // every block is bad
+					evil.data[i] = make([]byte, len(evil.data[i]))
+				}
+				good := w.start(tor, full, func(cfg *Config) { cfg.Up = limiter(100_000) })
+				bad := w.start(tor, evil, func(cfg *Config) { cfg.Up = limiter(100_000) })
+				got := w.start(tor, nil, nil)
+				got.AddPeers("link", bad.at(), good.at())
+				got.finishes(3 * time.Minute)
+				if !got.store.holds(full) {
+					t.Fatal("the copy differs")
+				}
+				s := got.Status()
+				if s.Sources[good.at().String()] == 0 || s.Sources[bad.at().String()] == 0 || s.Swarm.Corrupt == 0 {
+					t.Errorf("sources %v, %d bytes corrupt: the test proves nothing", s.Sources, s.Swarm.Corrupt)
+				}
+				got.cancel()
+				<-got.ended
+				for _, k := range got.bans.order {
+					if k.BT != bad.cfg.PeerID {
+						t.Errorf("banned %v", k)
+					}
+				}
+				if len(got.judging) != 0 {
+					t.Errorf("%d judgements never ended", len(got.judging))
+				}
+			})
+		})
+	}
+}
+
+// Peers that take metadata and hash requests and never answer them must not hold
+// up a transfer that others can serve.
+func TestSilenceAboutMetadataAndHashesIsWorkedAround(t *testing.T) {
+	files := testFiles(2 << 20)
+	tor := makeTorrent(t, forms[1], 16<<10, files, false)
+	for _, size := range []int{len(tor.Info), 5 * content.BlockSize} {
+		bubble(t, func(t *testing.T, w *world) {
+			full := fullMemory(tor.Manifest, files)
+			got := w.start(nil, nil, func(cfg *Config) { cfg.Keys = tor.Manifest.Keys() })
+			for _, name := range []string{"mute1", "mute2"} {
+				mute := w.dialRaw(got, name, allFeatures)
+				mute.send(extHello(size), wire.Message{ID: wire.HaveAll})
+				mute.drain(w)
+			}
+			<-time.After(time.Second)
+			seed := w.start(tor, full, nil)
+			got.AddPeers("link", seed.at())
+			got.finishes(30 * time.Second)
+			if !got.store.holds(full) {
+				t.Error("the copy differs")
+			}
+		})
+	}
+}

@@ -11,11 +11,11 @@ import (
 
 // Limits on hash requests (BEP 52).
 const (
-	hashWindow   = 4                // of ours, to one peer
-	hashTimeout  = 10 * time.Second // for an answer
-	hashRetry    = 5 * time.Second  // before asking a peer again that rejected
-	maxAnswers   = 64               // of peers', in work
-	maxAnswering = 8                // of one peer, in work
+	hashWindow   = 4               // of ours, to one peer
+	hashTimeout  = 5 * time.Second // for an answer
+	hashRetry    = 5 * time.Second // before asking a peer again that rejected
+	maxAnswers   = 64              // of peers', in work
+	maxAnswering = 8               // of one peer, in work
 )
 
 // hashAsk is a hash request of ours without an answer.
@@ -51,25 +51,23 @@ func (t *Transfer) askLayers() {
 	}
 }
 
-// hashPeer returns the next peer to ask for hashes: seeds first, since others
-// need not know every layer.
+// hashPeer returns the next peer to ask for hashes: those who always answered
+// before those who did not, and seeds before others, who need not know every
+// layer.
 func (t *Transfer) hashPeer(turn *int) *conn {
-	var second *conn
+	var best *conn
 	n := len(t.conns)
 	for i := range n {
 		c := t.conns[(*turn+i)%n]
 		if !c.v2 || c.gone || len(c.asks) >= hashWindow || t.now.Before(c.hashWait) {
 			continue
 		}
-		if c.seed {
-			*turn = (*turn + i + 1) % n
-			return c
-		}
-		if second == nil {
-			second = c
+		if best == nil || c.hashFails < best.hashFails || (c.hashFails == best.hashFails && c.seed && !best.seed) {
+			best = c
 		}
 	}
-	return second
+	*turn++ // spreads the requests
+	return best
 }
 
 func (t *Transfer) askHashes(c *conn, a hashAsk) {
@@ -146,10 +144,13 @@ func (t *Transfer) forgetAsks(c *conn) {
 // timeHashes goes on after requests that were not answered in time.
 func (t *Transfer) timeHashes() {
 	for _, c := range t.conns {
-		for len(c.asks) > 0 && t.now.Sub(c.asks[0].at) > hashTimeout {
+		for range len(c.asks) {
+			if t.now.Sub(c.asks[0].at) <= hashTimeout {
+				break
+			}
 			a := c.asks[0]
 			c.asks = c.asks[1:]
-			c.hashWait = t.now.Add(hashTimeout)
+			c.hashFails++
 			t.hashesMissed(c, a)
 		}
 	}

@@ -3,6 +3,7 @@ package transfer
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"math"
 	"slices"
 	"time"
 
@@ -13,9 +14,9 @@ import (
 
 // Limits on the exchange of the info dictionary (BEP 9).
 const (
-	metaWindow  = 4                // requests outstanding to one peer
-	metaTimeout = 10 * time.Second // for an answer
-	metaRetry   = 2 * time.Second  // before asking a peer again that rejected
+	metaWindow  = 4               // requests outstanding to one peer
+	metaTimeout = 5 * time.Second // for an answer
+	metaRetry   = 2 * time.Second // before asking a peer again that rejected
 )
 
 // metaFetch gathers the info dictionary. One size is believed at a time; peers
@@ -46,11 +47,15 @@ func (t *Transfer) askMetadata() {
 	if f.size == 0 {
 		t.chooseSize()
 	}
+	if f.size == 0 {
+		return
+	}
+	fails := t.leastFails()
 	for _, c := range t.conns {
-		id := c.number(wire.NameMetadata)
-		if id == 0 || c.ext.MetadataSize != f.size || f.size == 0 || t.now.Before(c.metaWait) {
+		if !t.hasMetadata(c) || c.metaFails > fails {
 			continue
 		}
+		id := c.number(wire.NameMetadata)
 		if f.single {
 			if f.alone == nil {
 				f.alone = c
@@ -73,6 +78,23 @@ func (t *Transfer) askMetadata() {
 			t.post(c, &wire.Message{ID: wire.Extended, Ext: id, Payload: wire.AppendMetadata(nil, &msg)})
 		}
 	}
+}
+
+// hasMetadata reports whether c may be asked for pieces of the info dictionary.
+func (t *Transfer) hasMetadata(c *conn) bool {
+	return c.number(wire.NameMetadata) != 0 && c.ext.MetadataSize == t.meta.size && !t.now.Before(c.metaWait)
+}
+
+// leastFails returns how often the best of those who may be asked failed us:
+// who did not answer is asked again only when there is nobody better.
+func (t *Transfer) leastFails() int {
+	least := math.MaxInt
+	for _, c := range t.conns {
+		if t.hasMetadata(c) {
+			least = min(least, c.metaFails)
+		}
+	}
+	return least
 }
 
 // chooseSize believes the size that most peers claim.
@@ -231,7 +253,7 @@ func (t *Transfer) timeMetadata() {
 		p := &f.pieces[i]
 		if p.data == nil && p.from != nil && t.now.Sub(p.at) > metaTimeout {
 			p.from.metaAsked--
-			p.from.metaWait = t.now.Add(metaTimeout)
+			p.from.metaFails++
 			from := p.from
 			p.from = nil
 			f.desert(from)
