@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,8 +44,11 @@ func fakePMP(t *testing.T, answer func(b []byte) []byte) *pmpGateway {
 }
 
 func TestNATPMP(t *testing.T) {
+	var mu sync.Mutex               // guards mapped
 	mapped := make(map[byte]uint32) // protocol: lifetime
 	g := fakePMP(t, func(b []byte) []byte {
+		mu.Lock()
+		defer mu.Unlock()
 		switch {
 		case len(b) == 2:
 			return []byte{0, 128, 0, 0, 0, 0, 0, 1, 203, 0, 113, 5}
@@ -64,12 +68,19 @@ func TestNATPMP(t *testing.T) {
 			t.Fatal(ext, granted, err)
 		}
 	}
-	if mapped[1] != 3600 || mapped[2] != 3600 {
-		t.Fatalf("%v", mapped)
+	want := func(udp, tcp uint32) {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if mapped[1] != udp || mapped[2] != tcp {
+			t.Fatalf("%v", mapped)
+		}
 	}
-	if err := g.Unmap(t.Context(), "tcp", 6881); err != nil || mapped[2] != 0 {
-		t.Fatal(err, mapped)
+	want(3600, 3600)
+	if err := g.Unmap(t.Context(), "tcp", 6881); err != nil {
+		t.Fatal(err)
 	}
+	want(3600, 0)
 	if g.Name() != "NAT-PMP (127.83.71.1)" {
 		t.Fatal(g.Name())
 	}
