@@ -20,23 +20,23 @@ type write struct {
 	leaves []content.Hash // of the piece; nil: hash what is stored
 }
 
-// disk is the queue between the owner and the disk worker. Put never waits:
+// writeQueue is the queue between the owner and the disk worker. Put never waits:
 // blocks in it are bounded by the budget, and verifications by the pieces that
 // had all their blocks in it.
-type disk struct {
+type writeQueue struct {
 	mu   sync.Mutex // guards the fields below
 	cond sync.Cond
 	q    []write
 	end  bool
 }
 
-func newDisk() *disk {
-	d := &disk{}
+func newWriteQueue() *writeQueue {
+	d := &writeQueue{}
 	d.cond.L = &d.mu
 	return d
 }
 
-func (d *disk) put(w write) {
+func (d *writeQueue) put(w write) {
 	d.mu.Lock()
 	d.q = append(d.q, w)
 	d.mu.Unlock()
@@ -44,7 +44,7 @@ func (d *disk) put(w write) {
 }
 
 // take waits for work and swaps queues; nil means the end.
-func (d *disk) take(buf []write) []write {
+func (d *writeQueue) take(buf []write) []write {
 	clear(buf)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -61,7 +61,7 @@ func (d *disk) take(buf []write) []write {
 
 // stop makes the worker end; what is queued is forgotten, since nothing of it
 // was verified.
-func (d *disk) stop() {
+func (d *writeQueue) stop() {
 	d.mu.Lock()
 	d.end = true
 	d.mu.Unlock()

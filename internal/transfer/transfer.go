@@ -43,7 +43,7 @@ type Transfer struct {
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup // every goroutine Run started, itself excluded
 	budget   *budget
-	disk     *disk
+	disk     *writeQueue
 	jobs     *jobs
 	torrent  *metainfo.Torrent
 	manifest *content.Manifest
@@ -136,7 +136,7 @@ func New(cfg Config) (*Transfer, error) {
 	t := &Transfer{
 		cfg: cfg, log: log, mail: newMailbox(),
 		ready: make(chan struct{}), completed: make(chan struct{}),
-		budget: newBudget(), disk: newDisk(), jobs: newJobs(),
+		budget: newBudget(), disk: newWriteQueue(), jobs: newJobs(),
 		owner: owner{
 			keys:    slices.Clone(cfg.Keys),
 			byID:    map[swarm.ConnID]*conn{},
