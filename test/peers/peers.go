@@ -52,6 +52,7 @@ type Job struct {
 	State    string     // an empty folder of its own
 	Encrypt  Encrypt
 	DHT      bool
+	LAN      bool     // tandem only
 	DHTNodes []string // host:port
 	Peers    []string // host:port, for those that take them
 	Seed     bool     // the content is already in Dir
@@ -269,7 +270,10 @@ func (p *Proc) tandemArgs() []string {
 	} else {
 		args = []string{"get", p.source(), "--keep-seeding", "forever"}
 	}
-	args = append(args, "--dir", j.Dir, "--listen", listen, "--json", "--no-portmap", "--no-lan")
+	args = append(args, "--dir", j.Dir, "--listen", listen, "--json", "--no-portmap")
+	if !j.LAN {
+		args = append(args, "--no-lan")
+	}
 	if !j.DHT {
 		args = append(args, "--no-dht")
 	}
