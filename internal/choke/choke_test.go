@@ -57,25 +57,34 @@ func TestFreeRider(t *testing.T) {
 
 func TestLimited(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		drained  int
-		turn     time.Duration
-		capacity float64
-		sending  int
-		want     bool
+		name    string
+		drained int
+		fair    float64
+		turn    time.Duration
+		want    bool
 	}{
-		{"who takes its share is not limited", 500, s, 1000, 2, false},
-		{"who takes nine tenths of it is not", 450, s, 1000, 2, false},
-		{"who takes less is", 449, s, 1000, 2, true},
-		{"nothing is known of the uplink", 1, s, 0, 2, false},
-		{"who takes nothing for a second is", 0, s, 0, 2, true},
-		{"who has just begun is not", 0, s / 2, 0, 2, false},
+		{"who takes its share is not limited", 500_000, 500_000, s, false},
+		{"who takes nine tenths of it is not", 450_000, 500_000, s, false},
+		{"who takes less is", 430_000, 500_000, s, true},
+		{"a block half sent is not held against it", 40_000, 50_000, s / 10, false},
+		{"nothing is known of the uplink", 1, 0, s, false},
+		{"who takes nothing for a second is", 0, 0, s, true},
+		{"who has just begun is not", 0, 0, s / 2, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := choke.Limited(c.drained, c.turn, c.capacity, c.sending); got != c.want {
+			if got := choke.Limited(c.drained, c.fair, c.turn); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestShareFollowsHowManyAreSentTo(t *testing.T) {
+	var f choke.Share
+	f.Advance(10*s, 1e6, 0)
+	before := f.Advance(11*s, 1e6, 2)
+	if after := f.Advance(13*s, 1e6, 4); before != 0.5e6 || after != 1e6 {
+		t.Errorf("a second among two and two among four give %.0f, then %.0f", before, after)
 	}
 }
 

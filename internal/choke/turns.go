@@ -60,17 +60,34 @@ func Next(now time.Duration, w []Waiting) int {
 const (
 	limitedShare = 0.9
 	deadAfter    = time.Second
+	underway     = 16 << 10 // what may have left of the block being sent
 )
 
 // Limited reports whether a receiver that drained bytes in the time since its
-// turn began takes less than its share of the uplink, capacity bytes per second
-// among those being sent to. One that drained nothing for a second is limited
-// whatever the capacity.
-func Limited(drained int, turn time.Duration, capacity float64, sending int) bool {
+// turn began takes less than its share, which would have been fair bytes. One
+// that drained nothing for a second is limited whatever its share.
+func Limited(drained int, fair float64, turn time.Duration) bool {
 	if drained == 0 && turn >= deadAfter {
 		return true
 	}
-	return float64(drained) < limitedShare*capacity/float64(max(sending, 1))*turn.Seconds()
+	return float64(drained+underway) < limitedShare*fair
+}
+
+// Share adds up what a connection would have been sent if the uplink were
+// divided equally among those being sent to at each moment.
+type Share struct {
+	bytes float64
+	at    time.Duration
+}
+
+// Advance counts the time until now, with so many sent to at capacity bytes per
+// second since the last call, and returns the sum in bytes.
+func (f *Share) Advance(now time.Duration, capacity float64, sending int) float64 {
+	if sending > 0 {
+		f.bytes += capacity * (now - f.at).Seconds() / float64(sending)
+	}
+	f.at = now
+	return f.bytes
 }
 
 // Capacity learns what the uplink can carry: the highest rate seen over a

@@ -102,7 +102,7 @@ func TestBlame(t *testing.T) {
 		r.has(3)
 		r.sw.PieceVerified(r.now, 0, false)
 		r.opens(3)
-		r.pass(72 * time.Second) // connection 2 has its try alone, and stalls
+		r.pass(61 * time.Second)
 		if got := r.asked(3); len(got) != 4 {
 			t.Errorf("asks for %v, want the piece", got)
 		}

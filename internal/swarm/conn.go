@@ -68,6 +68,7 @@ type serving struct {
 	turnAt    time.Duration // start of this turn
 	turnPiece int
 	turnBytes int
+	turnFair  float64 // Swarm.fair when it began
 }
 
 // sender is who delivered blocks of a piece. It is kept beyond the connection,

@@ -58,6 +58,7 @@ func (s *Swarm) leave(c *conn) {
 	c.gone = true
 	delete(s.conns, c.id)
 	s.list = slices.DeleteFunc(s.list, func(o *conn) bool { return o == c })
+	s.fair()
 	s.active = slices.DeleteFunc(s.active, func(o *conn) bool { return o == c })
 	s.requeue(c)
 	s.giveBackAll(c, false)

@@ -51,8 +51,8 @@ func (s *Swarm) askOne(c *conn) bool {
 		}
 	}
 	piece, ok := s.picker.Rarest(c.peer, s.now)
-	if ok && c.parole && c.snubbed && s.othersHave(c, piece) {
-		return false // it would have the piece alone, and not deliver it
+	if ok && c.parole && s.defers(c, piece) {
+		return false
 	}
 	if ok {
 		s.take(c, s.start(c, piece), 0)
@@ -141,6 +141,12 @@ func (s *Swarm) askParole(c *conn) bool {
 		return true
 	}
 	return false
+}
+
+// defers reports whether a peer on parole, which would have the piece alone,
+// leaves it to others: it is silent, or there are few left.
+func (s *Swarm) defers(c *conn, piece int) bool {
+	return (c.snubbed || s.picker.Available() < len(s.list)) && s.othersHave(c, piece)
 }
 
 // othersHave reports whether somebody not on parole has piece.

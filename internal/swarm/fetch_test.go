@@ -373,3 +373,48 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("fetches %v after the loss, want piece 1", got)
 	}
 }
+
+func TestContentWithoutBytesIsComplete(t *testing.T) {
+	r := newRig(t, 0, 1, false)
+	r.count(swarm.Complete, 0, 1, "at once")
+	r.meet(1)
+	r.has(1)
+	r.opens(1)
+	r.wants(1)
+	r.pass(time.Second)
+	r.count(swarm.SendRequest, 1, 0, "nothing to ask")
+}
+
+// A peer on parole may prove itself, but a drip does not hold a piece that
+// others could deliver.
+func TestParoleIsNoPlaceToHide(t *testing.T) {
+	r := newRig(t, 1, 16, false)
+	r.meet(1, 2)
+	r.has(1)
+	r.opens(1)
+	half := r.asked(1)
+	r.sends(1, half...)
+	r.has(2)
+	r.opens(2)
+	for len(r.did(swarm.Verify, 1))+len(r.did(swarm.Verify, 2)) == 0 {
+		r.sends(2, r.asked(2)...)
+		r.sends(1, r.asked(1)...)
+	}
+	r.forget()
+	r.sw.PieceVerified(r.now, 0, false)
+	r.sw.BlocksJudged(r.now, 0, nil, false)
+	drip := swarm.ConnID(1)
+	if len(r.asked(2)) > 0 {
+		drip = 2
+	}
+	r.meet(3)
+	r.has(3)
+	r.opens(3)
+	for i := range 8 {
+		r.pass(5 * time.Second)
+		r.sends(drip, r.asked(drip)[i])
+	}
+	if len(r.asked(3)) == 0 {
+		t.Error("after 40 s of drip the piece is still with the peer on parole")
+	}
+}

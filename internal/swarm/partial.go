@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"slices"
+	"time"
 
 	"tandem/internal/content"
 )
@@ -31,6 +32,7 @@ type partial struct {
 	closed  bool // all blocks here: verified or judged next
 	judging bool
 	senders []sender
+	began   time.Duration
 	index   int // in Swarm.partials; -1 when closed
 }
 
@@ -48,6 +50,7 @@ func (s *Swarm) start(c *conn, piece int) *partial {
 		blocks:  append(p.blocks[:0], make([]blockState, n)...),
 		free:    n,
 		senders: p.senders[:0],
+		began:   s.now,
 	}
 	s.free += n
 	s.byPiece[int32(piece)] = p

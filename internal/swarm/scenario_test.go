@@ -1,7 +1,6 @@
 package swarm_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 )
@@ -18,7 +17,11 @@ type scenario struct {
 	latency time.Duration
 	kernel  int
 	killAt  float64 // of the seeder, in units of F/u_s; 0: stays
-	slow    bool    // or fast: without BEP 6
+	noFast  bool    // without BEP 6
+	degree  int     // connections of a receiver, about; 0: to everybody
+	leave   bool    // receivers leave when they are complete
+	takers  int     // receivers that never unchoke anybody
+	stagger time.Duration
 }
 
 // outcome is what became of one run, times in units of the bound.
@@ -66,16 +69,15 @@ func (sc *scenario) run(seed uint64) outcome {
 	for _, up := range sc.ups {
 		got = append(got, w.add(up, sc.down, false))
 	}
-	for i, a := range w.nodes {
-		for _, b := range w.nodes[i+1:] {
-			w.join(a, b, !sc.slow)
-		}
-	}
+	sc.meet(w, got)
 	unit := float64(sc.total) / (sc.seedUp * mbit)
 	if sc.killAt > 0 {
 		w.after(time.Duration(sc.killAt*unit*1e9), origin.kill)
 	}
 	b2 := sc.bound()
+	if sc.leave {
+		sc.departures(w, got)
+	}
 	w.run(time.Duration(10*b2*1e9), finished(got))
 	o := outcome{inj: w.outAt.Seconds() / unit, rejects: w.rejects}
 	var times []float64
@@ -89,6 +91,35 @@ func (sc *scenario) run(seed uint64) outcome {
 	}
 	o.median = middle(times)
 	return o
+}
+
+// meet joins the nodes, receiver i with those before it, at its time.
+func (sc *scenario) meet(w *world, got []*node) {
+	chance := 1.0
+	if sc.degree > 0 {
+		chance = float64(sc.degree) / float64(len(got))
+	}
+	for i, n := range got {
+		n.freeload = i < sc.takers
+		w.after(time.Duration(i)*sc.stagger, func() {
+			w.join(w.nodes[0], n, !sc.noFast)
+			for _, o := range got[:i] {
+				if w.rand.Float64() < chance {
+					w.join(o, n, !sc.noFast)
+				}
+			}
+		})
+	}
+}
+
+// departures lets receivers leave as soon as they are complete.
+func (sc *scenario) departures(w *world, got []*node) {
+	for _, n := range got {
+		if n.done > 0 && !n.dead {
+			n.kill()
+		}
+	}
+	w.after(10*time.Millisecond, func() { sc.departures(w, got) })
 }
 
 func middle(v []float64) float64 {
@@ -110,11 +141,16 @@ var scenarios = []scenario{
 	{name: "A-25ms", seedUp: 40, ups: equal(10, 20), latency: 25 * time.Millisecond},
 	{name: "A-kernel64K", seedUp: 40, ups: equal(10, 20), kernel: 64 << 10},
 	{name: "A-kernel256K", seedUp: 40, ups: equal(10, 20), kernel: 256 << 10},
-	{name: "A-noFast", seedUp: 40, ups: equal(10, 20), slow: true},
+	{name: "A-noFast", seedUp: 40, ups: equal(10, 20), noFast: true},
 	{name: "B", seedUp: 40, ups: equal(24, 20)},
 	{name: "B-64K", seedUp: 40, ups: equal(24, 20), piece: 64 << 10},
 	{name: "C", seedUp: 40, ups: spread(10, 5, 50)},
 	{name: "C-64K", seedUp: 40, ups: spread(10, 5, 50), piece: 64 << 10},
+	{name: "D", seedUp: 40, ups: equal(50, 20), degree: 30},
+	{name: "F-A", seedUp: 40, ups: equal(10, 20), leave: true},
+	{name: "F-C", seedUp: 40, ups: spread(10, 5, 50), leave: true},
+	{name: "I", seedUp: 40, ups: equal(10, 20), takers: 3},
+	{name: "stagger-3s", seedUp: 40, ups: equal(10, 20), stagger: 3 * time.Second},
 	{name: "E-1.10", seedUp: 40, ups: equal(10, 20), killAt: 1.10},
 	{name: "E-1.15", seedUp: 40, ups: equal(10, 20), killAt: 1.15},
 	{name: "E-1.20", seedUp: 40, ups: equal(10, 20), killAt: 1.20},
@@ -169,7 +205,7 @@ func TestSwarmComesCloseToTheBound(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			sc := scenario{total: 16 << 20, piece: 32 << 10, seedUp: 40, ups: equal(10, 20), down: 100, killAt: c.killAt}
 			o := sc.run(1)
-			t.Log(fmt.Sprintf("%+v", o))
+			t.Logf("%+v", o)
 			if o.complete != 10 || o.last > c.limit {
 				t.Errorf("seed 1: %d of 10 complete, last at %.3f of the bound, want 10 and at most %.2f", o.complete, o.last, c.limit)
 			}

@@ -88,10 +88,13 @@ func (s *Swarm) Sent(now time.Time, id ConnID, bytes int) {
 	s.serve()
 }
 
-// weigh finds out whether c takes less than its share.
+// weigh finds out whether c takes less than its share. A short turn can only
+// prove that it does not.
 func (s *Swarm) weigh(c *conn) {
-	if turn := s.now - c.turnAt; turn >= limitAfter {
-		c.limited = choke.Limited(c.turnBytes-c.unsent, turn, s.capacity.Rate(), len(s.active))
+	turn, drained := s.now-c.turnAt, c.turnBytes-c.unsent
+	slow := choke.Limited(drained, s.fair()-c.turnFair, turn)
+	if turn >= limitAfter || c.unsent == 0 && drained > minWindow/2 {
+		c.limited = slow
 	}
 }
 
@@ -103,19 +106,26 @@ func (s *Swarm) serve() {
 			i++
 			continue
 		}
+		s.fair()
 		s.active = append(s.active[:i], s.active[i+1:]...)
 		c.active, c.served = false, s.now
 		s.requeue(c)
 	}
 	for s.queued > 0 && s.sending() < s.slots() {
 		c := s.nextTurn()
-		c.active, c.turnAt, c.turnBytes = true, s.now, 0
+		c.active, c.turnAt, c.turnBytes, c.turnFair = true, s.now, 0, s.fair()
 		c.turnPiece = c.in.at(0).Piece
 		c.upRate.Start(s.now)
 		s.requeue(c)
 		s.active = append(s.active, c)
 		s.feed(c)
 	}
+}
+
+// fair returns what an equal share of the uplink has come to, in bytes. It is
+// called before the number of those being sent to changes.
+func (s *Swarm) fair() float64 {
+	return s.share.Advance(s.now, s.capacity.Rate(), len(s.active))
 }
 
 // slots returns how many connections to send to at a time (R4).
@@ -167,12 +177,22 @@ func (s *Swarm) nextTurn() *conn {
 			s.waitBuf = append(s.waitBuf, choke.Waiting{
 				Served:    c.served,
 				FreeRider: s.freeRider(c),
-				Fresh:     s.now < s.guard.glow && s.picker.Count(c.in.at(0).Piece) == 0,
+				Fresh:     s.now < s.guard.glow && s.asksFresh(c),
 			})
 			s.waitConn = append(s.waitConn, c)
 		}
 	}
 	return s.waitConn[choke.Next(s.now, s.waitBuf)]
+}
+
+// asksFresh reports whether c has asked for a piece that nobody announced.
+func (s *Swarm) asksFresh(c *conn) bool {
+	for i := range c.in.len() {
+		if s.picker.Count(c.in.at(i).Piece) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // freeRider reports whether c only takes, although it could give: we want

@@ -51,6 +51,7 @@ type Swarm struct {
 	queued   int     // connections that wait for a turn
 	upRate   request.Rate
 	capacity choke.Capacity
+	share    choke.Share
 	probe    prober
 	rotateAt time.Duration // when MaxUnchoked is looked at again
 	waitBuf  []choke.Waiting

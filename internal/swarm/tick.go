@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	snubAfter = 10 * time.Second // without an answer, or four times what was expected
-	timeout   = 30 * time.Second // of one request, while others are answered
-	patience  = 4
+	snubAfter  = 10 * time.Second // without an answer, or four times what was expected
+	timeout    = 30 * time.Second // of one request, while others are answered
+	patience   = 4
+	paroleRest = time.Minute
 )
 
 // Tick lets time pass. The driver calls it every TickEvery.
@@ -40,6 +41,13 @@ func (c *conn) expected() time.Duration {
 // is snubbed: others get its blocks, it gets one request until it delivers.
 func (s *Swarm) stall(c *conn) {
 	if c.out.len() == 0 {
+		return
+	}
+	p := s.byPiece[c.out.at(0).piece]
+	if p != nil && p.alone && s.now-p.began > timeout && s.othersHave(c, p.piece) {
+		// A peer on parole may prove itself, not hold up the others.
+		c.rest = s.now + paroleRest
+		s.giveBackAll(c, true)
 		return
 	}
 	limit := patience * c.expected()

@@ -86,7 +86,6 @@ type node struct {
 	upRate  float64
 	dnFlow  int
 	dnRate  float64
-	frozen  bool
 	actions []swarm.Action
 }
 
