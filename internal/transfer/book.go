@@ -21,6 +21,7 @@ type entry struct {
 	source string
 	global bool // named by a source at a global address
 	want   transport.Target
+	key    int // which of the transfer's swarm keys it is dialed with
 
 	conn    *conn // connected to it
 	dialing bool
@@ -115,10 +116,10 @@ func (b *book) due(now time.Time, seeds bool) *entry {
 	return nil
 }
 
-// failed puts e off: 2 s after the first failure, doubling up to 10 minutes.
+// failed puts e off: 1 s after the first failure, doubling up to 10 minutes.
 func (e *entry) failed(now time.Time) {
-	e.fails++
 	e.next = now.Add(min(time.Second<<min(e.fails, 10), 10*time.Minute))
+	e.fails++
 }
 
 // bans is the set of peers that sent bad data, bounded by forgetting the oldest.

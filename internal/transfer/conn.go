@@ -67,6 +67,8 @@ type conn struct {
 	hashWait  time.Time // no hash requests before
 	hashFails int       // those it did not answer
 	answering int       // its hash requests in work
+	leafBytes float64   // that may still be hashed to answer them
+	leafAt    time.Time // when leafBytes was computed
 	slow      slowMark
 	rtt, best time.Duration
 }

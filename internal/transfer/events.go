@@ -32,7 +32,7 @@ func (t *Transfer) handle(e *event) {
 		in := e.body.(incoming)
 		t.attach(in.nc, in.hs, nil)
 	case evFound:
-		t.found(e.body.(discover.Found))
+		t.found(e.body.(discover.Found), e.n)
 	case evPeers:
 		p := e.body.(named)
 		for _, a := range p.addrs {

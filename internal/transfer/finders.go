@@ -18,8 +18,12 @@ func (f *figures) stats() discover.Stats {
 	return discover.Stats{Uploaded: f.uploaded.Load(), Downloaded: f.downloaded.Load(), Left: f.left.Load()}
 }
 
-// wakeEvery bounds how often finders are asked for an early round.
-const wakeEvery = 5 * time.Second
+// Finders are asked for early rounds at growing intervals: one sharer is all there
+// is, in many swarms.
+const (
+	wakeSoon = 5 * time.Second
+	wakeLate = 5 * time.Minute
+)
 
 // startFinders joins the swarm of every key with every finder.
 func (t *Transfer) startFinders() {
@@ -27,7 +31,7 @@ func (t *Transfer) startFinders() {
 	for _, f := range t.cfg.Finders {
 		ctx, cancel := context.WithCancel(t.ctx)
 		t.stopFinders[f.Name()] = cancel
-		for _, key := range t.keys {
+		for i, key := range t.keys {
 			wake := make(chan struct{}, 1)
 			t.wakes = append(t.wakes, wake)
 			s := discover.Swarm{Key: key, PeerID: t.cfg.PeerID, Port: t.cfg.Port, Stats: t.figures.stats, Wake: wake}
@@ -35,7 +39,7 @@ func (t *Transfer) startFinders() {
 			go func() {
 				defer t.wg.Done()
 				for found := range f.Join(ctx, s) {
-					if !t.mail.putWait(event{kind: evFound, body: found}) {
+					if !t.mail.putWait(event{kind: evFound, body: found, n: i}) {
 						return
 					}
 				}
@@ -56,10 +60,11 @@ func (t *Transfer) stopPublicFinders() {
 
 // wakeFinders asks for an early round.
 func (t *Transfer) wakeFinders() {
-	if t.now.Sub(t.wokenAt) < wakeEvery && !t.isComplete() {
+	if t.now.Sub(t.wokenAt) < t.wakeGap && !t.isComplete() {
 		return
 	}
 	t.wokenAt = t.now
+	t.wakeGap = max(wakeSoon, min(2*t.wakeGap, wakeLate))
 	for _, w := range t.wakes {
 		select {
 		case w <- struct{}{}:

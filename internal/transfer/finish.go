@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"maps"
 
 	"tandem/internal/content"
 	"tandem/internal/fault"
@@ -13,15 +14,16 @@ func (t *Transfer) finish() {
 		return
 	}
 	t.finishing = true
+	have, roots := t.have.Clone(), maps.Clone(t.roots)
 	t.wg.Add(1)
 	go func() {
 		defer t.wg.Done()
-		t.mail.put(event{kind: evFinished, err: t.finishFiles(t.have.Clone())})
+		t.mail.put(event{kind: evFinished, err: t.finishFiles(have, roots)})
 	}()
 }
 
-func (t *Transfer) finishFiles(have *content.Bitfield) error {
-	if err := t.checkRoots(have); err != nil {
+func (t *Transfer) finishFiles(have *content.Bitfield, roots map[int]content.Hash) error {
+	if err := t.checkRoots(have, roots); err != nil {
 		return err
 	}
 	if err := t.whenRoom(t.store.Sync); err != nil {
@@ -31,9 +33,9 @@ func (t *Transfer) finishFiles(have *content.Bitfield) error {
 }
 
 // checkRoots makes sure of the v2 half of a hybrid whose piece layers no peer
-// told: they are computed from what is stored, and must lead to the root of each
-// file. Nothing is finished before.
-func (t *Transfer) checkRoots(have *content.Bitfield) error {
+// told: they were computed on arrival, or are from what is stored, and must lead
+// to the root of each file. Nothing is finished before.
+func (t *Transfer) checkRoots(have *content.Bitfield, roots map[int]content.Hash) error {
 	m := t.manifest
 	if !m.HasV1 || !m.HasV2 || t.layers.Complete() {
 		return nil
@@ -50,6 +52,10 @@ func (t *Transfer) checkRoots(have *content.Bitfield) error {
 		for p := first; p <= last && have.Has(p); p++ {
 			if t.ctx.Err() != nil {
 				return fault.Wrap(fault.Closed, t.ctx.Err())
+			}
+			if root, ok := roots[p]; ok {
+				hashes = append(hashes, root)
+				continue
 			}
 			data := grow(&scratch, m.PieceSize(p))
 			if err := t.store.ReadAt(data, p, 0); err != nil {
@@ -80,7 +86,7 @@ func (t *Transfer) finished(err error) {
 		return
 	}
 	t.complete = t.now
-	t.limits.freeze()
+	t.limits.freeze(float64(t.fromPeers) / t.now.Sub(t.started).Seconds())
 	if t.layers != nil && !t.layersDone {
 		t.layersGrew()
 	}

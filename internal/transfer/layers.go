@@ -221,7 +221,7 @@ func (t *Transfer) hashRequest(c *conn, r content.HashRange) error {
 	if !c.v2 {
 		return fault.Errorf(fault.Protocol, "hash request on a v1 connection")
 	}
-	if t.layers == nil || t.sw == nil || c.answering >= maxAnswering || t.answers >= maxAnswers {
+	if t.layers == nil || t.sw == nil || c.answering >= maxAnswering || t.answers >= maxAnswers || !t.affords(c, r) {
 		t.post(c, &wire.Message{ID: wire.HashReject, Range: r})
 		return t.strike(c)
 	}
@@ -250,6 +250,32 @@ func (t *Transfer) hashRequest(c *conn, r content.HashRange) error {
 		t.mail.put(event{kind: evAnswer, c: c, msg: m})
 	})
 	return nil
+}
+
+// Answering for leaves costs reading and hashing what they stand for. A peer may
+// cause that much of it, in bytes: at once, and per second.
+const (
+	leafBurst = 64 << 20
+	leafRate  = 2 << 20
+)
+
+// affords reports whether c may cause the work that r is, and charges it.
+func (t *Transfer) affords(c *conn, r content.HashRange) bool {
+	if r.Base != 0 {
+		return true
+	}
+	if c.leafAt.IsZero() {
+		c.leafBytes = leafBurst
+	} else {
+		c.leafBytes = min(leafBurst, c.leafBytes+leafRate*t.now.Sub(c.leafAt).Seconds())
+	}
+	c.leafAt = t.now
+	cost := max(float64(r.Length)*content.BlockSize, float64(t.manifest.PieceLength))
+	if cost > c.leafBytes {
+		return false
+	}
+	c.leafBytes -= cost
+	return true
 }
 
 // answer sends the answer to a hash request.

@@ -27,7 +27,7 @@ func (t *Transfer) dialSome() {
 			return
 		}
 		to := e.want
-		to.Addr, to.Audience, to.Key, to.Secret = e.addr, t.cfg.Audience, t.keys[0], t.cfg.Secret
+		to.Addr, to.Audience, to.Key, to.Secret = e.addr, t.cfg.Audience, t.keys[e.key%len(t.keys)], t.cfg.Secret
 		to.Global, to.MSE = e.global, e.mse
 		e.dialing = true
 		t.dialing++
@@ -47,8 +47,11 @@ func (t *Transfer) dialed(d dialed) {
 	t.dialing--
 	if d.err != nil {
 		d.e.failed(t.now)
-		if errors.Is(d.err, fault.Permission) {
+		switch {
+		case errors.Is(d.err, fault.Permission):
 			d.e.never = true
+		case errors.Is(d.err, errHungUp): // of a hybrid it may know the other half only
+			d.e.key++
 		}
 		t.log.Debug("dial failed", "addr", d.e.addr, "err", d.err)
 		return
@@ -195,7 +198,7 @@ func (t *Transfer) drop(c *conn, kind fault.Kind, text string) {
 		t.conns = slices.Delete(t.conns, i, i+1)
 	}
 	if e := c.entry; e != nil && e.conn == c {
-		e.conn, e.seed = nil, c.seed
+		e.conn, e.seed = nil, c.seed || c.uploads
 		e.next = t.now.Add(retryAfter(kind, t.now.Sub(c.since)))
 	}
 	t.pexGen++

@@ -116,13 +116,23 @@ func (l *limitTally) sample(t *Transfer) {
 	l.count[l.now]++
 }
 
-// freeze keeps what bound the transfer most of the time.
-func (l *limitTally) freeze() {
+// freeze keeps what bound the transfer most of the time, or what its rate tells
+// if it was over too soon to look.
+func (l *limitTally) freeze(rate float64) {
 	names := slices.Sorted(maps.Keys(l.count))
 	for _, name := range names {
 		if l.frozen == "" || l.count[name] > l.count[l.frozen] {
 			l.frozen = name
 		}
+	}
+	switch {
+	case l.frozen != "":
+	case rate == 0:
+		l.frozen = limitNone
+	case rate > fastRate:
+		l.frozen = limitComputer
+	default:
+		l.frozen = limitUploads
 	}
 }
 

@@ -75,6 +75,7 @@ type owner struct {
 	dialing int
 	wakes   []chan struct{} // of the finders
 	wokenAt time.Time
+	wakeGap time.Duration
 	pexGen  int // changes with the set of peers we can name
 
 	meta       metaFetch
@@ -323,5 +324,10 @@ func (t *Transfer) random() *rand.Rand {
 	return rand.New(rand.NewPCG(t.cfg.Seed, 0x7461_6e64_656d))
 }
 
-// found adds an address a finder yielded.
-func (t *Transfer) found(f discover.Found) { t.book.add(f.Addr, f.Source, f.Global) }
+// found adds an address a finder yielded for one of our keys.
+func (t *Transfer) found(f discover.Found, key int) {
+	known := len(t.book.order)
+	if e := t.book.add(f.Addr, f.Source, f.Global); e != nil && len(t.book.order) > known {
+		e.key = key
+	}
+}

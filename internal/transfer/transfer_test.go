@@ -134,3 +134,24 @@ func TestTenNodesThatKnowOnlyTheSharerFindEachOther(t *testing.T) {
 		}
 	})
 }
+
+// A hybrid has two swarm keys. A node that knows one of them only is reached, even
+// by a node that tries the other first.
+func TestAHybridIsReachedByEitherKey(t *testing.T) {
+	files := testFiles(500_000)
+	for i, name := range []string{"v1", "v2"} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				tor := makeTorrent(t, forms[2], 32<<10, files, false)
+				full := fullMemory(tor.Manifest, files)
+				seed := w.start(tor, full, nil)
+				got := w.start(nil, nil, func(cfg *Config) { cfg.Keys = tor.Manifest.Keys()[i : i+1] })
+				seed.AddPeers("link", got.at())
+				got.finishes(20 * time.Second)
+				if !got.store.holds(full) {
+					t.Error("the copy differs")
+				}
+			})
+		})
+	}
+}
