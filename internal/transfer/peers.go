@@ -50,7 +50,7 @@ func (t *Transfer) dialed(d dialed) {
 		switch {
 		case errors.Is(d.err, fault.Permission):
 			d.e.never = true
-		case errors.Is(d.err, errHungUp): // of a hybrid it may know the other half only
+		case errors.Is(d.err, errHungUp), errors.Is(d.err, fault.Refused): // of a hybrid it may know the other half only
 			d.e.key++
 		}
 		t.log.Debug("dial failed", "addr", d.e.addr, "err", d.err)
