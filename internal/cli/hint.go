@@ -57,7 +57,7 @@ var hints = map[fault.Kind]string{
 	fault.Invalid:     "look at it with: tandem inspect SOURCE; if it is damaged, get it again",
 	fault.NotFound:    "check the path",
 	fault.Corrupt:     "fetch the bad pieces with: tandem verify FILE.torrent --dir DIR --repair",
-	fault.Permission:  "choose a folder you may write with --dir, or change its permissions",
+	fault.Permission:  "look who may use it with: ls -ld PATH, or choose another folder with --dir",
 	fault.Full:        "make room and run the same command again: it goes on where it stopped",
 	fault.Exists:      "move it away, choose another folder with --dir, or, if it is an older copy of the same content: tandem verify FILE.torrent --dir DIR --repair",
 	fault.Busy:        "another tandem works on it: wait for it, or stop it with: tandem stop ID",

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 
@@ -36,7 +37,7 @@ func (a *app) runNode(c *cobra.Command) error {
 		_ = client.Close()
 		return node.ErrNodeRuns
 	}
-	cfg.Persist = true
+	cfg.Persist, cfg.Log = true, a.log(slog.LevelWarn)
 	n, err := node.New(c.Context(), cfg)
 	if err != nil {
 		return err

@@ -59,7 +59,11 @@ func (t *textReporter) Ready(s node.Snapshot) {
 }
 
 func (t *textReporter) Progress(s node.Snapshot) {
-	t.draw(s.State, s.Bytes, s.Total, progressTail(s))
+	phase := s.State
+	if s.Total > 0 && s.Bytes == s.Total {
+		phase = "complete"
+	}
+	t.draw(phase, s.Bytes, s.Total, progressTail(s))
 }
 
 func progressTail(s node.Snapshot) string {

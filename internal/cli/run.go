@@ -150,23 +150,29 @@ func (a *app) nodeConfig(c *cobra.Command) (node.Config, error) {
 		Listen: s.Listen, StateDir: stateDir(a.getenv),
 		DHT: s.DHT, Bootstrap: s.Bootstrap, LAN: s.LAN, PortMap: s.PortMap,
 		Up: int64(s.Up), Down: int64(s.Down), Encryption: transport.Encryption(s.Encryption),
-		Log: a.log(),
+		Log: a.log(silent),
 	}, nil
 }
 
-// log returns where a node writes; text goes through the handler's quoting, so
-// nothing in it can steer a terminal.
-func (a *app) log() *slog.Logger {
-	level := slog.LevelError
+// log returns where a node writes. In the foreground what goes wrong is printed as
+// the command's own error, so that only --verbose logs. Text goes through the
+// text handler's quoting, so nothing in it can steer a terminal.
+func (a *app) log(least slog.Level) *slog.Logger {
 	if a.verbose {
-		level = slog.LevelDebug
+		least = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: least}))
 }
+
+// silent is above every level that is logged.
+const silent = slog.LevelError + 4
 
 // absolute makes a path of the command line independent of where another
 // process would resolve it.
 func absolute(path string) (string, error) {
+	if path == "" { // an unset variable of a script, rather than the present folder
+		return "", usageError{errors.New("the path or link is empty")}
+	}
 	p, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", path, err)

@@ -83,6 +83,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 	}{
 		{"an unknown command", []string{"shre"}, "shre"},
 		{"an unknown flag", []string{"share", "--fast", "x"}, "--fast"},
+		{"an empty source", []string{"get", ""}, "empty"},
 		{"a missing argument", []string{"get"}, "accepts 1 arg"},
 		{"a bad rate", []string{"share", "--up-limit", "fast", "x"}, "up-limit"},
 		{"a bad audience", []string{"share", "--audience", "friends", "x"}, "friends"},

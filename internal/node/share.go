@@ -57,7 +57,7 @@ func (n *Node) Share(ctx context.Context, o ShareOptions, w Watch) (*Item, error
 func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect content.Hash) (*Item, error) {
 	src, err := disk.Scan(ctx, o.Path)
 	if err != nil {
-		return nil, fmt.Errorf("share: %w", err)
+		return nil, err
 	}
 	defer src.Close()
 	for _, text := range src.Warnings {
