@@ -199,9 +199,9 @@ func (p *Pieces) commit(piece int) (full bool, err error) {
 	p.unsynced.Set(piece)
 	p.pending += int64(p.m.PieceSize(piece))
 	switch {
-	case p.pending >= 2*syncBytes:
+	case p.pending >= 2*p.syncBytes:
 		return true, nil
-	case p.pending >= syncBytes:
+	case p.pending >= p.syncBytes:
 		p.loop.hurry()
 	default:
 		p.loop.arm()

@@ -216,15 +216,12 @@ func (pm *pieceMap) save(v *content.Bitfield) error {
 	return nil
 }
 
-// keepOnly makes v, of which all is verified, the verified set in both slots.
+// keepOnly makes v, of which all is verified, the verified set. One slot is
+// enough: the one before it does not count any more, and is the next to be
+// written.
 func (pm *pieceMap) keepOnly(v *content.Bitfield) error {
 	if v.Count() == pm.verified.Count() {
 		return nil
 	}
-	for range 2 {
-		if err := pm.save(v); err != nil {
-			return err
-		}
-	}
-	return nil
+	return pm.save(v)
 }

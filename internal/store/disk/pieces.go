@@ -41,7 +41,8 @@ type Pieces struct {
 	pm       *pieceMap  // nil without ws
 	readonly bool       // in place, or checking without repair
 
-	loop syncLoop
+	loop      syncLoop
+	syncBytes int64 // of committed data that make a sync due
 
 	syncMu sync.Mutex   // one sync, Forget or Finish at a time; guards pm.verified
 	names  sync.RWMutex // guards where files are
@@ -72,7 +73,7 @@ type Pieces struct {
 func newPieces(m *content.Manifest, t tree, label string) *Pieces {
 	n := m.NumPieces()
 	p := &Pieces{
-		m: m, t: t, label: label,
+		m: m, t: t, label: label, syncBytes: syncBytes,
 		files: make([]entry, len(m.Files)),
 		have:  content.NewBitfield(n), suspect: content.NewBitfield(n),
 		unsynced: content.NewBitfield(n), touched: content.NewBitfield(n), tainted: content.NewBitfield(n),
