@@ -10,11 +10,18 @@ import (
 // Pieces is the working copy of one manifest: random reads and writes, and the
 // set of pieces known to be verified.
 //
-// Every method is safe for concurrent use. Errors are of kind fault.NotFound
-// (never written or removed), fault.Corrupt, fault.Changed (a file shared in
-// place is no longer what it was), fault.Full (no room; nothing verified is
-// lost and the same call may be made again later), fault.Permission or
-// fault.Closed.
+// Every method is safe for concurrent use, but the caller keeps blocks from being
+// written to a piece while it hashes and commits it. Errors are of kind
+// fault.NotFound (never written or removed), fault.Changed (a file shared in
+// place, or finished, is no longer what it was), fault.Full (no room; nothing
+// durable is lost and the same call may be made again later), fault.Exists (a
+// different file has the final name), fault.Permission, fault.Closed,
+// fault.Invalid (outside of the content, or a misuse), or fault.Other (the
+// device).
+//
+// A sync in the background that fails takes the pieces whose bytes may be lost
+// out of Have, and the next Commit, Sync or Finish returns its error, once,
+// without doing anything else: ask Have again then.
 type Pieces interface {
 	// Have returns a copy of the set of verified pieces. Bytes behind it
 	// survive a crash of the process, and those whose Commit came before the last

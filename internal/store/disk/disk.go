@@ -7,5 +7,6 @@
 // repairs them.
 //
 // Every name is resolved by os.Root, below the folder the user named; symbolic
-// links are neither made nor followed. Source: docs/protocol/workspace.md.
+// links are neither made nor followed. The format of a
+// Workspace is ours, described in piecemap.go and record.go.
 package disk

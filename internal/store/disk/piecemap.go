@@ -94,7 +94,7 @@ func encodeMap(id [32]byte, n int, marks []byte, gen uint64, verified *content.B
 // parseMap reads a map. It returns false for one that is torn or belongs to
 // other content.
 func parseMap(p []byte, id [32]byte, n int) (marks []byte, gen uint64, verified *content.Bitfield, ok bool) {
-	if len(p) != mapSlot(n, 2) || string(p[:8]) != mapMagic ||
+	if len(p) != mapSlot(n, 2) || string(p[:8]) != mapMagic || [2]byte(p[10:]) != [2]byte{} || [12]byte(p[48:]) != [12]byte{} ||
 		binary.BigEndian.Uint16(p[8:]) != mapVersion ||
 		binary.BigEndian.Uint32(p[12:]) != uint32(n) || [32]byte(p[16:]) != id ||
 		binary.BigEndian.Uint32(p[60:]) != crc32.Checksum(p[:60], castagnoli) {

@@ -136,20 +136,34 @@ func FuzzRecord(f *testing.F) {
 }
 
 // A map is canonical but for what no reader looks at: the slot that does not
-// count, and the space between.
+// count, and the space between. It is fuzzed in its parts, which are far apart.
 func FuzzMap(f *testing.F) {
 	const n = 9
-	f.Add(encodeMap([32]byte{}, n, []byte{0xff, 0x80}, 1, setOf(n, 3)))
-	f.Add(encodeMap([32]byte{}, n, []byte{0, 0}, 2, setOf(n, 8)))
-	f.Add([]byte(mapMagic))
-	f.Fuzz(func(t *testing.T, p []byte) {
-		marks, gen, v, ok := parseMap(p, [32]byte{}, n)
+	id := [32]byte{}
+	for _, p := range [][]byte{
+		encodeMap(id, n, []byte{0xff, 0x80}, 1, setOf(n, 3)),
+		encodeMap(id, n, []byte{0, 0}, 2, setOf(n, 8)),
+		make([]byte, mapSlot(n, 2)),
+	} {
+		f.Add(p[:mapHeader], p[mapAlign:mapAlign+2], p[mapSlot(n, 0):][:slotHeader+2], p[mapSlot(n, 1):][:slotHeader+2])
+	}
+	f.Fuzz(func(t *testing.T, header, marks, one, two []byte) {
+		p := make([]byte, mapSlot(n, 2))
+		copy(p, header)
+		copy(p[mapAlign:], marks)
+		copy(p[mapSlot(n, 0):mapSlot(n, 1)], one)
+		copy(p[mapSlot(n, 1):], two)
+		got, gen, v, ok := parseMap(p, id, n)
 		if !ok {
 			return
 		}
-		marks2, gen2, v2, ok := parseMap(encodeMap([32]byte{}, n, marks, gen, v), [32]byte{}, n)
-		if !ok || gen2 != gen || !bytes.Equal(marks, marks2) || !bytes.Equal(v.Bytes(), v2.Bytes()) {
-			t.Errorf("marks %x, generation %d, verified %x are not what is read back", marks, gen, v.Bytes())
+		again := encodeMap(id, n, got, gen, v)
+		if !bytes.Equal(again[:mapHeader], p[:mapHeader]) {
+			t.Errorf("header %x is written as %x", p[:mapHeader], again[:mapHeader])
+		}
+		marks2, gen2, v2, ok := parseMap(again, id, n)
+		if !ok || gen2 != gen || !bytes.Equal(got, marks2) || !bytes.Equal(v.Bytes(), v2.Bytes()) {
+			t.Errorf("marks %x, generation %d, verified %x are not what is read back", got, gen, v.Bytes())
 		}
 	})
 }

@@ -227,17 +227,28 @@ func (f *sourceFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // InPlace serves the files of s as the content of m, whose files are those of s in
-// the same order. It is InPlace below, but what changed since Scan counts as
+// the same order, padding aside. It is InPlace below, but what changed since Scan counts as
 // changed, too.
 func (s *Source) InPlace(m *content.Manifest) (store.Pieces, error) {
-	if m.Single != s.Single || len(m.Files) != len(s.Files) {
+	ids := make([]identity, len(m.Files))
+	n := 0
+	for i := range m.Files {
+		if m.Files[i].Pad {
+			continue
+		}
+		if n < len(s.ids) {
+			ids[i] = s.ids[n]
+		}
+		n++
+	}
+	if m.Single != s.Single || n != len(s.ids) {
 		return nil, fault.Errorf(fault.Invalid, "share %s: the manifest names other files", s.label)
 	}
 	t, err := openTree(filepath.FromSlash(s.label))
 	if err != nil {
 		return nil, err
 	}
-	p, err := inPlace(m, t, s.label, func(i int) (identity, error) { return s.ids[i], nil }, s.base)
+	p, err := inPlace(m, t, s.label, func(i int) (identity, error) { return ids[i], nil }, s.base)
 	if err != nil {
 		t.Close()
 		return nil, err

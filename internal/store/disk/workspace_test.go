@@ -259,6 +259,54 @@ func TestSomethingElseIsNeverReplaced(t *testing.T) {
 	}
 }
 
+func TestFinishThatWasKilledIsFinished(t *testing.T) {
+	dir := t.TempDir()
+	m, data := testContent(false, 20_000, 100)
+	p := openIn(t, dir, m, nil)
+	fetchPieces(t, p, m, data, 0, 1)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Linked, recorded or not, and dead before the old name was removed.
+	staged, final := filepath.Join(dir, workspaceName(testKey), "data/a"), filepath.Join(dir, "name/a")
+	put(t, filepath.Join(dir, "name/other"), nil)
+	if err := os.Link(staged, final); err != nil {
+		t.Fatal(err)
+	}
+	p = openIn(t, dir, m, nil)
+	if h := p.Have(); !h.Has(0) || !h.Has(1) {
+		t.Errorf("verified: %08b, want two", h.Bytes())
+	}
+	fetchPieces(t, p, m, data, 2)
+	if err := errors.Join(p.Finish(), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := listing(t, dir); got != "name/a name/in/b name/other" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+func TestNameTakenWhileAway(t *testing.T) {
+	dir := t.TempDir()
+	m, data := testContent(false, 20_000, 100)
+	p := openIn(t, dir, m, nil)
+	fetchPieces(t, p, m, data, 0, 1)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "name/a"), data[0]) // even with the same bytes, it is not ours
+	_, err := tryOpenIn(dir, m, nil)
+	wantKind(t, "open", err, fault.Exists, "name/a")
+	p = openIn(t, dir, m, []bool{false, true})
+	fetchPieces(t, p, m, data, 2)
+	if err := errors.Join(p.Finish(), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := listing(t, dir); got != "name/a name/in/b" {
+		t.Errorf("left: %s", got)
+	}
+}
+
 func TestFileOfSameLengthIsHashedAndNotOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	m, data := testContent(false, 40_000)

@@ -89,9 +89,7 @@ func (p *Pieces) Reopen(crash bool) *Pieces {
 	defer p.mu.Unlock()
 	q := New(p.m)
 	q.hook = p.hook
-	for i := range p.final {
-		q.final[i] = p.final[i]
-	}
+	copy(q.final, p.final)
 	for i := range p.data {
 		switch {
 		case p.removed && p.standing(i):

@@ -97,11 +97,12 @@ func (s *share) checkKept(t *testing.T, p store.Pieces, round int, power bool) {
 func testFaults(t *testing.T, s *share, place func(t testing.TB, m *content.Manifest) *Place) {
 	const goOn, again, kill, power = 0, 1, 2, 3
 	names := []string{"goes on", "starts again", "is killed", "loses power"}
-	for _, kind := range []fault.Kind{fault.Full, fault.Other} {
-		for what := goOn; what <= power; what++ {
-			if what == goOn && kind != fault.Full {
-				continue // a broken device is not argued with
-			}
+	cases := map[fault.Kind][]int{
+		fault.Full:  {goOn, again, power},
+		fault.Other: {kill, power}, // a broken device is not argued with
+	}
+	for kind, list := range cases {
+		for _, what := range list {
 			t.Run(fmt.Sprintf("any operation fails (%v), then it %s", kind, names[what]), func(t *testing.T) {
 				for n := 1; ; n++ {
 					pl := place(t, s.m)
