@@ -87,8 +87,8 @@ func (c *conn) listenAddr() (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(c.nc.Remote().Addr().Unmap(), c.ext.Port), true
 }
 
-// read is a connection's reader: it decodes messages, takes payload into pooled
-// blocks and computes their leaf hashes, in parallel to everybody else.
+// read is a connection's reader: it decodes messages and takes payload into
+// pooled blocks.
 func (t *Transfer) read(c *conn) {
 	defer t.wg.Done()
 	var pending *block
@@ -97,12 +97,28 @@ func (t *Transfer) read(c *conn) {
 		pending.n = n
 		return pending.data[:n]
 	}
-	err := t.readAll(c, &pending)
+	var r *relay
+	deliver := func(e event) bool {
+		if r == nil && e.block != nil && t.wantLeaves.Load() {
+			r = newRelay()
+			t.wg.Add(1)
+			go t.hashArrivals(r)
+		}
+		if r == nil {
+			return t.mail.putWait(e)
+		}
+		r.put(e)
+		return true
+	}
+	err := t.readAll(c, &pending, deliver)
 	t.budget.put(pending)
-	t.mail.put(event{kind: evGone, c: c, err: err})
+	deliver(event{kind: evGone, c: c, err: err})
+	if r != nil {
+		r.end()
+	}
 }
 
-func (t *Transfer) readAll(c *conn, pending **block) error {
+func (t *Transfer) readAll(c *conn, pending **block, deliver func(event) bool) error {
 	var m wire.Message
 	for {
 		if err := c.rd.Read(&m); err != nil {
@@ -110,29 +126,25 @@ func (t *Transfer) readAll(c *conn, pending **block) error {
 		}
 		c.lastRecv.Store(time.Now().UnixNano())
 		e := event{kind: evMessage, c: c, msg: m}
-		switch {
-		case m.ID == wire.Piece:
+		if m.ID == wire.Piece {
 			e.block, *pending = *pending, nil
-			if t.wantLeaves.Load() {
-				e.block.leaf = content.LeafHash(e.block.data[:e.block.n])
-			}
 			e.msg.Payload = nil
 			if err := waitAll(c.ctx, t.cfg.Down, e.block.n); err != nil {
 				t.budget.put(e.block)
 				return err
 			}
-		default:
+		} else {
 			e.msg.Payload = append([]byte(nil), m.Payload...)
 			e.msg.Hashes = append([]content.Hash(nil), m.Hashes...)
 		}
-		if !t.mail.putWait(e) {
+		if !deliver(e) {
 			t.budget.put(e.block)
 			return context.Canceled
 		}
 	}
 }
 
-// close ends the connection; closing TLS may take a moment, so it is done aside.
+// hangUp ends the connection; closing TLS may take a moment, so it is done aside.
 func (t *Transfer) hangUp(c *conn) {
 	c.cancel()
 	c.out.close()

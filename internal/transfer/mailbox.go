@@ -53,7 +53,8 @@ const (
 // mailbox carries events to the owner.
 //
 // No deadlock can come from it: the owner only takes, and never waits for
-// anybody. Readers wait while too much is in it, and only for the owner.
+// anybody. Readers (or their hashers, see relay) wait while too much is in it, and
+// only for the owner.
 // Everybody else never waits; what they put is bounded elsewhere: one report of
 // each writer at a time, workers by the budget of blocks or one result for each
 // job the owner gave, dials by maxDialing, strangers by maxWaiting.
@@ -129,7 +130,7 @@ func (m *mailbox) close() []event {
 // block is one block of payload on its way from a reader to the disk.
 type block struct {
 	n     int          // bytes of data
-	leaf  content.Hash // of data, if the reader computed it
+	leaf  content.Hash // of data, for v2 content
 	owed  bool         // a token of the budget is to be given back
 	data  [content.BlockSize]byte
 	piece int
