@@ -13,8 +13,13 @@ import (
 // testCrash kills the process, with the power or without, at the places that
 // matter for what is promised.
 func testCrash(t *testing.T, s *share, place func(t testing.TB, m *content.Manifest) *Place) {
-	for _, power := range []bool{false, true} {
-		t.Run(fmt.Sprintf("what was synced survives a crash (power %v)", power), func(t *testing.T) {
+	cases := map[string]func(round int) (power bool){
+		"the process is killed":      func(int) bool { return false },
+		"the power goes":             func(int) bool { return true },
+		"now the one, now the other": func(round int) bool { return round%2 == 1 },
+	}
+	for name, power := range cases {
+		t.Run("what was synced survives when "+name, func(t *testing.T) {
 			pl := place(t, s.m)
 			n := s.m.NumPieces()
 			for round := 0; ; round++ {
@@ -23,7 +28,7 @@ func testCrash(t *testing.T, s *share, place func(t testing.TB, m *content.Manif
 					t.Fatal(err)
 				}
 				s.checkRight(t, p)
-				s.checkKept(t, p, round, power)
+				s.checkKept(t, p, round, power(round-1))
 				if round >= n {
 					if err := s.fetch(p); err != nil {
 						t.Fatal(err)
@@ -33,7 +38,7 @@ func testCrash(t *testing.T, s *share, place func(t testing.TB, m *content.Manif
 					return
 				}
 				s.advance(t, p, round)
-				pl.Crash(p, power)
+				pl.Crash(p, power(round))
 			}
 		})
 	}
