@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"maps"
+	"path"
 	"slices"
 	"time"
 
@@ -119,8 +120,8 @@ func (p *Pieces) Commit(piece int) error {
 	return err
 }
 
-// resync makes the files of a suspect piece due for a sync: the process that
-// wrote it died before its own.
+// resync makes the files of a suspect piece, and the folders they are in, due
+// for a sync: the process that wrote it died before its own.
 func (p *Pieces) resync(piece int) (err error) {
 	p.mu.Lock()
 	suspect := p.suspect.Has(piece) && !p.readonly
@@ -137,6 +138,14 @@ func (p *Pieces) resync(piece int) (err error) {
 		var h *handle
 		if h, err = p.open.get(i); err == nil {
 			p.open.put(h, true)
+			p.mu.Lock()
+			for dir := path.Dir(p.files[i].path); ; dir = path.Dir(dir) {
+				p.dirs[dir] = struct{}{}
+				if dir == "." {
+					break
+				}
+			}
+			p.mu.Unlock()
 		}
 		return err == nil
 	})
