@@ -3,7 +3,6 @@ package disk
 import (
 	"errors"
 	"maps"
-	"path"
 	"slices"
 	"time"
 
@@ -120,8 +119,8 @@ func (p *Pieces) Commit(piece int) error {
 	return err
 }
 
-// resync makes the files of a suspect piece, and the folders they are in, due
-// for a sync: the process that wrote it died before its own.
+// resync makes the files of a suspect piece due for a sync: the process that
+// wrote it died before its own.
 func (p *Pieces) resync(piece int) (err error) {
 	p.mu.Lock()
 	suspect := p.suspect.Has(piece) && !p.readonly
@@ -138,14 +137,6 @@ func (p *Pieces) resync(piece int) (err error) {
 		var h *handle
 		if h, err = p.open.get(i); err == nil {
 			p.open.put(h, true)
-			p.mu.Lock()
-			for dir := path.Dir(p.files[i].path); ; dir = path.Dir(dir) {
-				p.dirs[dir] = struct{}{}
-				if dir == "." {
-					break
-				}
-			}
-			p.mu.Unlock()
 		}
 		return err == nil
 	})

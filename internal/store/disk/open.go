@@ -175,6 +175,9 @@ func (p *Pieces) survey() error {
 		if state[i], err = p.surveyFile(i, record); err != nil {
 			return err
 		}
+		if state[i] != absent {
+			p.dueDirs(p.files[i].path)
+		}
 	}
 	marked := p.pm.marked()
 	for piece := range p.have.Len() {
@@ -195,6 +198,20 @@ func (p *Pieces) survey() error {
 	// A bit whose bytes are gone must not outlive them: the piece is about
 	// to be written again.
 	return wrap("write", p.show(p.ws.dir+"/"+mapName), p.pm.keepOnly(p.have.Clone()))
+}
+
+// dueDirs makes the folders above a file due for a sync: whoever made them may
+// have died before its own.
+func (p *Pieces) dueDirs(name string) {
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		if _, ok := p.dirs[dir]; ok {
+			return
+		}
+		p.dirs[dir] = struct{}{}
+		if dir == "." {
+			return
+		}
+	}
 }
 
 // surveyFile decides about one file.
