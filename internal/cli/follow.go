@@ -16,6 +16,7 @@ type item interface {
 	Completed() <-chan struct{} // every wanted byte is verified and in place
 	Done() <-chan struct{}      // it has ended
 	Err() error                 // why; nil after an orderly stop. After Done
+	Why(context.Context) error  // what keeps it from its sources
 	Stop()                      // asks it to end
 }
 
@@ -55,7 +56,8 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, pat
 			}
 			if !warned && !complete && len(s.Peers) == 0 && s.FromPeers == 0 && now().Sub(began) > patience {
 				warned = true
-				r.Warn(node.ErrNoSources.Error() + " yet; " + hintFor(node.ErrNoSources))
+				why := it.Why(ctx)
+				r.Warn("nothing has come yet: " + why.Error() + "; " + hintFor(why))
 			}
 		case <-it.Done():
 			if completed != nil && isClosed(completed) {

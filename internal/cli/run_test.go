@@ -149,6 +149,7 @@ func (f *fakeItem) Ready() <-chan struct{}     { return f.ready }
 func (f *fakeItem) Completed() <-chan struct{} { return f.completed }
 func (f *fakeItem) Done() <-chan struct{}      { return f.done }
 func (f *fakeItem) Err() error                 { return f.err }
+func (f *fakeItem) Why(context.Context) error  { return node.ErrNoSources }
 func (f *fakeItem) Stop()                      { f.stopped = true; close(f.done) }
 
 func closed() chan struct{} { c := make(chan struct{}); close(c); return c }

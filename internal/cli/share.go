@@ -15,7 +15,7 @@ import (
 const progressEvery = 500 * time.Millisecond
 
 // patience is how long to look for a source before saying that none is there.
-const patience = 20 * time.Second
+const patience = 5 * time.Second
 
 // share is one run of the share command.
 type share struct {

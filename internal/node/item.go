@@ -20,6 +20,9 @@ import (
 	"tandem/internal/wire"
 )
 
+// whyTime bounds looking for the reason that nobody answers.
+const whyTime = 3 * time.Second
+
 // Item is one share or transfer of a node.
 type Item struct {
 	id       string
@@ -38,12 +41,13 @@ type Item struct {
 	full   chan struct{} // closed when every wanted byte is in place
 	done   chan struct{} // closed when nothing of it runs any more
 
-	mu   sync.Mutex // guards the fields below
-	name string
-	link string
-	t    *transfer.Transfer // nil while it is prepared
-	last transfer.Status    // final, once done
-	err  error              // why it ended; nil after an orderly stop
+	mu    sync.Mutex         // guards the fields below
+	named []transport.Target // nodes the source or the user named
+	name  string
+	link  string
+	t     *transfer.Transfer // nil while it is prepared
+	last  transfer.Status    // final, once done
+	err   error              // why it ended; nil after an orderly stop
 }
 
 // newItem makes an item that is known to the node, so that nothing else takes
@@ -106,7 +110,7 @@ func (it *Item) start(p plan) error {
 		return err
 	}
 	it.mu.Lock()
-	it.t, it.link = t, p.link
+	it.t, it.link, it.named = t, p.link, p.peers
 	it.mu.Unlock()
 	go it.run(t, p, mine)
 	return nil
@@ -205,6 +209,29 @@ func (it *Item) Err() error {
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	return it.err
+}
+
+// Why says what keeps it from its sources: it dials the nodes that were named and
+// returns the most telling failure, ErrNoSources when there is none.
+func (it *Item) Why(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, whyTime)
+	defer cancel()
+	it.mu.Lock()
+	named := it.named[:min(len(it.named), 4)]
+	it.mu.Unlock()
+	why := error(ErrNoSources)
+	for _, to := range named {
+		c, err := it.node.net.Dial(ctx, to)
+		switch {
+		case err == nil:
+			_ = c.Close()
+		case fault.KindOf(err) == fault.Refused:
+			return err
+		case why == error(ErrNoSources):
+			why = err
+		}
+	}
+	return why
 }
 
 // Stop asks it to end and the node to forget it; Done tells when it has.

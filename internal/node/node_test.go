@@ -124,6 +124,14 @@ func TestAWrongSecretGetsNothing(t *testing.T) {
 	if c, err := b.net.Dial(t.Context(), to); fault.KindOf(err) != fault.Refused {
 		t.Fatalf("the wrong secret got %v, %v", c, err)
 	}
+	ticket.Secret = to.Secret
+	get, err := b.Get(t.Context(), GetOptions{Source: ticket.String(), Dir: t.TempDir(), Common: Common{Peers: []string{a.Addr().String()}}}, Watch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := get.Why(t.Context()); fault.KindOf(err) != fault.Refused {
+		t.Errorf("asked why nothing comes, it says %v", err)
+	}
 	if s := share.Status(); s.Uploaded != 0 {
 		t.Errorf("the share has served somebody: %+v", s)
 	}
