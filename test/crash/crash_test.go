@@ -81,13 +81,19 @@ func (p *process) kill() {
 // await returns the first event of that name, or fails.
 func (p *process) await(ctx context.Context, t *testing.T, name string) event {
 	t.Helper()
+	return p.awaitPast(ctx, t, name, "")
+}
+
+// awaitPast is await that passes over events of another name.
+func (p *process) awaitPast(ctx context.Context, t *testing.T, name, past string) event {
+	t.Helper()
 	for {
 		select {
 		case ev, ok := <-p.events:
 			if !ok {
 				t.Fatalf("tandem ended before %q", name)
 			}
-			if ev.Event == "error" {
+			if ev.Event == "error" && past != "error" {
 				t.Fatalf("waiting for %q: %s", name, ev.Text)
 			}
 			if ev.Event == name {

@@ -15,7 +15,7 @@ settings = {
     "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "out_enc_policy": enc, "in_enc_policy": enc, "allowed_enc_level": 3,
     "allow_multiple_connections_per_ip": False,
-    "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification | lt.alert.category_t.peer_notification | (lt.alert.category_t.dht_log_notification if job.get("Trace") else 0),
+    "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification | lt.alert.category_t.peer_notification | lt.alert.category_t.dht_notification | (lt.alert.category_t.dht_log_notification if job.get("Trace") else 0),
 }
 ses = lt.session(settings)
 if job.get("Torrent"):
@@ -41,6 +41,9 @@ def say(word):
 while True:
     ses.wait_for_alert(20)
     for a in ses.pop_alerts():
+        if isinstance(a, lt.dht_bootstrap_alert):
+            # Added before the DHT was up, it would next be announced in 15 minutes.
+            handle.force_dht_announce()
         if job.get("Trace") and "dht" in type(a).__name__:
             print("alert", a.message(), file=sys.stderr, flush=True)
         if isinstance(a, (lt.torrent_error_alert, lt.hash_failed_alert, lt.peer_ban_alert, lt.peer_error_alert)):

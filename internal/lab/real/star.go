@@ -28,9 +28,11 @@ import (
 
 const prefix = "tdm-"
 
-// Link is a host's access link in bits per second; zero is unshaped.
+// Link is a host's access link in bits per second; zero is unshaped. Offload
+// leaves the segmentation offloads on, where nothing on the path is shaped.
 type Link struct {
 	Up, Down int64
+	Offload  bool
 }
 
 // Star is a set of hosts around one switch. Its methods are safe for
@@ -117,8 +119,8 @@ func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
 				"link set eth0 up",
 				"route add default dev eth0")
 		},
-		func() error { return shape(ctx, h.ns, "eth0", link.Up) },
-		func() error { return shape(ctx, hub, port, link.Down) },
+		func() error { return shape(ctx, h.ns, "eth0", link.Up, link.Offload) },
+		func() error { return shape(ctx, hub, port, link.Down, link.Offload) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -237,7 +239,10 @@ func (h *Host) do(f func() error) error {
 }
 
 // shape limits what leaves dev to rate bits per second and turns offloads off.
-func shape(ctx context.Context, ns, dev string, rate int64) error {
+func shape(ctx context.Context, ns, dev string, rate int64, offload bool) error {
+	if offload && rate == 0 {
+		return nil
+	}
 	if err := run(ctx, "ip", "netns", "exec", ns, "ethtool", "-K", dev, "tso", "off", "gso", "off", "gro", "off"); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func runResume(ctx context.Context, s scenario, kind peers.Kind, _ string) ([]ro
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	s.links = []real.Link{{}}
+	s.links = []real.Link{{Offload: true}}
 	s.seedUp = 0
 	f, err := build(ctx, s, dir)
 	if err != nil {

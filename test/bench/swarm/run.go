@@ -41,7 +41,7 @@ func build(ctx context.Context, s scenario, dir string) (f *field, err error) {
 	if f.tracker, err = peers.StartTracker(trackerHost); err != nil {
 		return nil, err
 	}
-	if f.seedHost, err = f.star.Add(ctx, real.Link{Up: s.seedUp}); err != nil {
+	if f.seedHost, err = f.star.Add(ctx, real.Link{Up: s.seedUp, Offload: s.seedUp == 0}); err != nil {
 		return nil, err
 	}
 	for _, l := range s.links {
