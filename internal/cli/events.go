@@ -109,6 +109,8 @@ type reporter interface {
 	Hashing(done, total int64)
 	Ready(s node.Snapshot)
 	Progress(s node.Snapshot)
+	Paused(s node.Snapshot) // it waits, for s.Error, and goes on by itself
+	Resumed()
 	Complete(s node.Snapshot)
 	Seeding(s node.Snapshot)
 	Reachability(message string) // who can connect to this node
@@ -143,6 +145,13 @@ func (j *jsonReporter) Ready(s node.Snapshot) {
 func (j *jsonReporter) Progress(s node.Snapshot) {
 	writeJSON(j.w, progressEvent{"progress", s.Bytes, s.Total, int64(s.Rate), len(s.Peers)})
 }
+
+func (j *jsonReporter) Paused(s node.Snapshot) {
+	writeJSON(j.w, errorEvent{"error", s.ErrorKind, clean(s.Error), pauseHint})
+}
+
+// Resumed says nothing: the next progress event does.
+func (j *jsonReporter) Resumed() {}
 
 func (j *jsonReporter) Complete(s node.Snapshot) {
 	seconds := math.Round(s.Completed.Sub(s.Started).Seconds()*1000) / 1000

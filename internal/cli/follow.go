@@ -7,6 +7,7 @@ import (
 
 	"tandem/internal/fault"
 	"tandem/internal/node"
+	"tandem/internal/transfer"
 )
 
 // item is what follow needs of a share or transfer.
@@ -25,46 +26,21 @@ type item interface {
 // not.
 func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, patience time.Duration, now func() time.Time) error {
 	defer r.Close()
-	ready, completed := it.Ready(), it.Completed()
-	began, warned, complete := now(), false, false
-	finished := func() {
-		s := it.Status()
-		if s.Kind != node.KindShare && s.Kind != node.KindSeed {
-			r.Progress(s)
-			r.Complete(s)
-		}
-		complete, completed = true, nil
-	}
+	f := &follower{it: it, r: r, ready: it.Ready(), completed: it.Completed(), patience: patience, now: now, began: now()}
 	for {
 		select {
-		case <-ready:
-			ready = nil
-			r.Ready(it.Status())
-		case <-completed:
-			if ready != nil {
-				ready = nil
-				r.Ready(it.Status())
-			}
-			finished()
-			if s := it.Status(); s.State == "seeding" {
+		case <-f.ready:
+			f.tellReady()
+		case <-f.completed:
+			f.tellComplete()
+			if s := it.Status(); s.State == string(transfer.Seeding) {
 				r.Seeding(s)
 			}
 		case <-tick:
-			s := it.Status()
-			if !complete {
-				r.Progress(s)
-			}
-			if !warned && !complete && len(s.Peers) == 0 && s.FromPeers == 0 && now().Sub(began) > patience {
-				warned = true
-				why := it.Why(ctx)
-				r.Warn("nothing has come yet: " + why.Error() + "; " + hintFor(why))
-			}
+			f.tellProgress(ctx)
 		case <-it.Done():
-			if completed != nil && isClosed(completed) {
-				if ready != nil {
-					r.Ready(it.Status())
-				}
-				finished()
+			if f.completed != nil && isClosed(f.completed) {
+				f.tellComplete()
 			}
 			return it.Err()
 		case <-ctx.Done():
@@ -73,12 +49,67 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, pat
 			if err := it.Err(); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, fault.Closed) {
 				return err
 			}
-			if !complete {
+			if f.completed != nil {
 				return context.Canceled
 			}
 			return nil
 		}
 	}
+}
+
+// follower is what one call of follow has told so far.
+type follower struct {
+	it               item
+	r                reporter
+	ready, completed <-chan struct{} // nil once told
+	patience         time.Duration
+	now              func() time.Time
+	began            time.Time
+	warned, paused   bool
+}
+
+func (f *follower) tellReady() {
+	if f.ready != nil {
+		f.ready = nil
+		f.r.Ready(f.it.Status())
+	}
+}
+
+func (f *follower) tellComplete() {
+	f.tellReady()
+	f.completed = nil
+	s := f.it.Status()
+	f.tellPause(s)
+	if s.Kind != node.KindShare && s.Kind != node.KindSeed {
+		f.r.Progress(s)
+		f.r.Complete(s)
+	}
+}
+
+func (f *follower) tellProgress(ctx context.Context) {
+	s := f.it.Status()
+	f.tellPause(s)
+	if f.completed == nil {
+		return
+	}
+	f.r.Progress(s)
+	if !f.warned && !f.paused && len(s.Peers) == 0 && s.FromPeers == 0 && f.now().Sub(f.began) > f.patience {
+		f.warned = true
+		why := f.it.Why(ctx)
+		f.r.Warn("nothing has come yet: " + why.Error() + "; " + hintFor(why))
+	}
+}
+
+// tellPause tells once that the transfer waits, and once that it goes on.
+func (f *follower) tellPause(s node.Snapshot) {
+	paused := s.State == string(transfer.Paused)
+	switch {
+	case paused && !f.paused:
+		f.r.Paused(s)
+	case !paused && f.paused:
+		f.r.Resumed()
+	}
+	f.paused = paused
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -69,6 +69,9 @@ var hints = map[fault.Kind]string{
 	fault.Unreachable: "check that the sharer runs, or name a node: --peer HOST:PORT",
 }
 
+// pauseHint is what to do about a full disk while the transfer waits for room.
+const pauseHint = "make room: it goes on by itself"
+
 // hintFor returns what to type next after err, or "".
 func hintFor(err error) string {
 	var h hinted

@@ -74,10 +74,17 @@ func progressTail(s node.Snapshot) string {
 			tail += ", " + eta.Round(time.Second).String() + " left"
 		}
 	}
-	if s.Error != "" {
-		tail += ", " + clean(s.Error)
-	}
 	return tail
+}
+
+func (t *textReporter) Paused(s node.Snapshot) {
+	t.Close()
+	fmt.Fprintf(t.err, "paused: %s; %s\n", clean(s.Error), pauseHint)
+}
+
+func (t *textReporter) Resumed() {
+	t.Close()
+	fmt.Fprintln(t.err, "there is room again: it goes on")
 }
 
 func (t *textReporter) Complete(s node.Snapshot) {

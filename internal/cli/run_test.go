@@ -136,22 +136,6 @@ func TestCompletionForFourShells(t *testing.T) {
 	}
 }
 
-// fakeItem is an item whose life a test decides.
-type fakeItem struct {
-	s                      node.Snapshot
-	ready, completed, done chan struct{}
-	err                    error
-	stopped                bool
-}
-
-func (f *fakeItem) Status() node.Snapshot      { return f.s }
-func (f *fakeItem) Ready() <-chan struct{}     { return f.ready }
-func (f *fakeItem) Completed() <-chan struct{} { return f.completed }
-func (f *fakeItem) Done() <-chan struct{}      { return f.done }
-func (f *fakeItem) Err() error                 { return f.err }
-func (f *fakeItem) Why(context.Context) error  { return node.ErrNoSources }
-func (f *fakeItem) Stop()                      { f.stopped = true; close(f.done) }
-
 func closed() chan struct{} { c := make(chan struct{}); close(c); return c }
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -228,91 +212,5 @@ func golden(t *testing.T, name string, got []byte) {
 	want, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%s differs (%v); got\n%s", path, err, got)
-	}
-}
-
-func TestFollow(t *testing.T) {
-	for _, c := range []struct {
-		name       string
-		life       func(*fakeItem, context.CancelFunc)
-		wantEvents string
-		wantCode   int
-	}{
-		{"a download that completes and ends", func(f *fakeItem, _ context.CancelFunc) {
-			f.ready, f.completed, f.done = closed(), closed(), closed()
-			f.s.State = "stopped"
-		}, "complete", exitOK},
-		{"an interrupted download", func(f *fakeItem, cancel context.CancelFunc) { cancel() }, "", exitInterrupted},
-		{"a download that fails", func(f *fakeItem, _ context.CancelFunc) {
-			f.done, f.err = closed(), fault.Errorf(fault.Full, "disk")
-		}, "", exitFailure},
-		{"an interrupt hides no failure", func(f *fakeItem, cancel context.CancelFunc) {
-			f.err = fault.Errorf(fault.Full, "disk")
-			cancel()
-		}, "", exitFailure},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			it := someItem()
-			c.life(it, cancel)
-			var out bytes.Buffer
-			err := follow(ctx, it, &jsonReporter{w: &out, now: time.Now}, nil, time.Minute, time.Now)
-			if got := exitCode(err); got != c.wantCode || !strings.Contains(out.String(), c.wantEvents) {
-				t.Fatalf("%v (exit %d), events %s", err, got, out.String())
-			}
-		})
-	}
-}
-
-func TestFollowServesUntilInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	it := someItem()
-	it.s.Kind, it.s.State = node.KindShare, "seeding"
-	it.completed = closed()
-	r := &stopAtSeeding{jsonReporter{w: &bytes.Buffer{}, now: time.Now}, cancel}
-	if err := follow(ctx, it, r, nil, time.Minute, time.Now); err != nil || !it.stopped {
-		t.Fatalf("got %v, stopped %v; serving until an interrupt is a success", err, it.stopped)
-	}
-}
-
-type stopAtSeeding struct {
-	jsonReporter
-	cancel context.CancelFunc
-}
-
-func (s *stopAtSeeding) Seeding(node.Snapshot) { s.cancel() }
-
-func TestFollowSaysWhenNobodyIsThere(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	it := someItem()
-	it.s.Peers = nil
-	tick := make(chan time.Time, 3)
-	for range 3 {
-		tick <- start
-	}
-	now := start
-	var out bytes.Buffer
-	r := &stopAfter{jsonReporter{w: &out, now: time.Now}, 3, cancel}
-	err := follow(ctx, it, r, tick, 20*time.Second, func() time.Time {
-		now = now.Add(15 * time.Second)
-		return now
-	})
-	if n := strings.Count(out.String(), `"warning"`); n != 1 || exitCode(err) != exitInterrupted {
-		t.Fatalf("%d warnings, %v; want one:\n%s", n, err, out.String())
-	}
-}
-
-// stopAfter interrupts at the n-th progress.
-type stopAfter struct {
-	jsonReporter
-	left   int
-	cancel context.CancelFunc
-}
-
-func (s *stopAfter) Progress(node.Snapshot) {
-	if s.left--; s.left == 0 {
-		s.cancel()
 	}
 }
