@@ -36,15 +36,22 @@ serves it in place until interrupted.
 
 With --audience link (the default) only who holds the printed ticket can fetch;
 the connection is encrypted and both sides prove that they hold it. With
---audience public any BitTorrent client can fetch, and nothing is enforced.`,
+--audience public any BitTorrent client can fetch, and nothing is enforced.
+
+A public share describes the content in both versions of BitTorrent (hybrid).
+Some old clients cannot read that: transmission before 4, aria2. For people who
+have one of those add --v1; the same content shared with and without it is two
+shares that do not help each other.`,
 		Example: `  tandem share holiday/
-  tandem share --audience public --torrent film.torrent --tracker http://tracker.example/announce film.mkv`,
+  tandem share --audience public --torrent film.torrent --tracker http://tracker.example/announce film.mkv
+  tandem share --audience public --v1 --torrent film.torrent film.mkv`,
 		Args: cobra.ExactArgs(1),
 		RunE: s.run,
 	}
 	f := c.Flags()
 	f.StringVar(&s.audience, "audience", "link", "who may fetch: `link` (holders of the ticket) or public (everybody)")
 	f.StringVar(&s.o.Torrent, "torrent", "", "also write a .torrent file to `OUT`; public only")
+	f.BoolVar(&s.o.V1, "v1", false, "for clients that cannot read hybrid torrents, such as transmission before 4 and aria2; public only")
 	f.StringArrayVar(&s.o.Trackers, "tracker", nil, "announce to this `URL`, may be repeated")
 	f.StringVar(&s.o.Name, "name", "", "share under this `NAME` instead of the file's")
 	f.BoolVar(&s.qr, "qr", false, "draw the link as a QR code too")
@@ -73,6 +80,10 @@ func (s *share) run(c *cobra.Command, args []string) error {
 	if s.o.Torrent != "" && s.o.Audience != peer.Public {
 		return usageError{withHint("share it with everybody: --audience public, or leave --torrent away and give out the ticket",
 			errors.New("--torrent needs --audience public: a .torrent file has no place for the ticket's secret"))}
+	}
+	if s.o.V1 && s.o.Audience != peer.Public {
+		return usageError{withHint("share it with everybody: --audience public, or leave --v1 away: whoever uses a ticket has tandem",
+			errors.New("--v1 needs --audience public: a ticket names the v2 info-hash"))}
 	}
 	if s.o.Path, err = absolute(args[0]); err != nil {
 		return err

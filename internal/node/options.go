@@ -26,6 +26,7 @@ type ShareOptions struct {
 	Name     string        `json:"name,omitempty"`
 	Audience peer.Audience `json:"audience"`
 	Torrent  string        `json:"torrent,omitempty"` // absolute path to write a .torrent to; public only
+	V1       bool          `json:"v1,omitempty"`      // without the v2 half, for clients that cannot read hybrids; public only
 	Secret   []byte        `json:"secret,omitempty"`  // link only; nil: a new one
 }
 

@@ -48,13 +48,30 @@ func (w Watch) warn(message string) {
 
 // Share hashes what stands at o.Path and serves it there until stopped. Ending ctx
 // ends the hashing, not the share. Errors are those of disk.Scan, fault.Changed,
-// fault.Exists (shared already) and what writing o.Torrent met.
+// fault.Exists (shared already), fault.Invalid (options that exclude each other)
+// and what writing o.Torrent met.
 func (n *Node) Share(ctx context.Context, o ShareOptions, w Watch) (*Item, error) {
-	return n.share(ctx, o, w, content.Hash{})
+	return n.share(ctx, o, w, infoHash{})
 }
 
-// share is Share; expect, if not zero, is the v2 info-hash of the last run.
-func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect content.Hash) (*Item, error) {
+// infoHash says what was shared: the v2 info-hash, the v1 one of a v1-only share.
+type infoHash struct {
+	one content.SHA1
+	two content.Hash
+}
+
+func infoHashOf(m *content.Manifest) infoHash {
+	if m.HasV2 {
+		return infoHash{two: m.InfoHash2}
+	}
+	return infoHash{one: m.InfoHash1}
+}
+
+// share is Share; expect, if not zero, is what the last run shared.
+func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect infoHash) (*Item, error) {
+	if o.V1 && o.Audience != peer.Public {
+		return nil, fault.Errorf(fault.Invalid, "share %s: only a public share can be v1-only: a ticket names the v2 info-hash", o.Path)
+	}
 	src, err := disk.Scan(ctx, o.Path)
 	if err != nil {
 		return nil, err
@@ -68,7 +85,7 @@ func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect conten
 	if err != nil {
 		return nil, fmt.Errorf("share %s: %w", o.Path, err)
 	}
-	if !expect.IsZero() && t.Manifest.InfoHash2 != expect {
+	if expect != (infoHash{}) && infoHashOf(t.Manifest) != expect {
 		return nil, fault.Errorf(fault.Changed, "share %s: it is no longer what was shared", o.Path)
 	}
 	pieces, err := src.InPlace(t.Manifest)
@@ -87,9 +104,12 @@ func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect conten
 	return it, nil
 }
 
-// cut hashes src: v2 only for a link, hybrid for the public.
+// cut hashes src: v2 only for a link, hybrid or v1 only for the public.
 func (n *Node) cut(ctx context.Context, src *disk.Source, o ShareOptions, w Watch) (*metainfo.Torrent, error) {
-	m := &content.Manifest{Name: src.Name, Single: src.Single, Files: slices.Clone(src.Files), HasV2: true, HasV1: o.Audience == peer.Public}
+	m := &content.Manifest{
+		Name: src.Name, Single: src.Single, Files: slices.Clone(src.Files),
+		HasV1: o.Audience == peer.Public, HasV2: !o.V1,
+	}
 	if o.Name != "" {
 		if err := content.CheckPath([]string{o.Name}); err != nil {
 			return nil, fmt.Errorf("name: %w", err)
@@ -107,14 +127,14 @@ func (n *Node) cut(ctx context.Context, src *disk.Source, o ShareOptions, w Watc
 	m.Seal()
 	var done int64
 	w.hashing(0, total)
-	d, err := content.HashFiles(ctx, m, m.HasV1, true, src.Open, runtime.GOMAXPROCS(0), func(bytes int64) {
+	d, err := content.HashFiles(ctx, m, m.HasV1, m.HasV2, src.Open, runtime.GOMAXPROCS(0), func(bytes int64) {
 		done += bytes
 		w.hashing(done, total)
 	})
 	if err != nil {
 		return nil, err
 	}
-	b := metainfo.BuildOptions{V1: m.HasV1, V2: true, CreatedBy: "tandem/" + Version}
+	b := metainfo.BuildOptions{V1: m.HasV1, V2: m.HasV2, CreatedBy: "tandem/" + Version}
 	if o.Audience == peer.Public {
 		b.Trackers = tiers(o.Trackers)
 	}
@@ -144,7 +164,8 @@ func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Piec
 	if o.Audience != peer.Link {
 		o.Secret = nil
 	}
-	it.record = record{Share: &o, InfoHash2: t.Manifest.InfoHash2[:]}
+	it.record = record{Share: &o}
+	it.record.setInfoHash(infoHashOf(t.Manifest))
 	p := plan{
 		torrent: t, want: t.Manifest.InfoHash2, common: o.Common, keep: Forever, trackers: tiers(o.Trackers),
 		link: n.shareLink(ctx, t, ticket),

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
 	"tandem/internal/transfer"
@@ -26,11 +25,26 @@ type record struct {
 	ID      string        `json:"id"`
 	Started time.Time     `json:"started"`
 	Share   *ShareOptions `json:"share,omitempty"`
-	// InfoHash2 says what was shared: something else at the same path must not
-	// be served under the old link.
+	// InfoHash2, or InfoHash1 of a v1-only share, says what was shared: something
+	// else at the same path must not be served under the old link.
+	InfoHash1 []byte       `json:"infohash_v1,omitempty"`
 	InfoHash2 []byte       `json:"infohash_v2,omitempty"`
 	Get       *GetOptions  `json:"get,omitempty"`
 	Seed      *SeedOptions `json:"seed,omitempty"`
+}
+
+func (r *record) setInfoHash(h infoHash) {
+	if h.two.IsZero() {
+		r.InfoHash1 = h.one[:]
+	} else {
+		r.InfoHash2 = h.two[:]
+	}
+}
+
+func (r *record) infoHash() (h infoHash) {
+	copy(h.one[:], r.InfoHash1)
+	copy(h.two[:], r.InfoHash2)
+	return h
 }
 
 // state is the state file. It holds the secrets of link shares: mode 0600.
@@ -186,9 +200,7 @@ func (n *Node) revive(ctx context.Context, r record) error {
 	var err error
 	switch {
 	case r.Share != nil:
-		var was content.Hash
-		copy(was[:], r.InfoHash2)
-		_, err = n.share(ctx, *r.Share, Watch{}, was)
+		_, err = n.share(ctx, *r.Share, Watch{}, r.infoHash())
 	case r.Get != nil:
 		_, err = n.Get(ctx, *r.Get, Watch{})
 	case r.Seed != nil:
