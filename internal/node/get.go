@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tandem/internal/content"
@@ -53,13 +57,13 @@ func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w
 	if err != nil {
 		return err
 	}
-	ws, err := disk.OpenWorkspace(o.Dir, src.Keys[0])
+	ws, err := openWorking(o.Dir, src.Keys[0])
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ws.Close())
+			err = errors.Join(err, ws.release())
 		}
 	}()
 	p := plan{
@@ -71,7 +75,7 @@ func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w
 			if wanted != nil && !anyOf(wanted) {
 				return nil, fmt.Errorf("select %s: %w", strings.Join(o.Select, ", "), ErrSelect)
 			}
-			return ws.Pieces(t.Manifest, wanted)
+			return ws.pieces(t.Manifest, wanted)
 		},
 		save: func(t *metainfo.Torrent) error {
 			data, err := t.Encode()
@@ -81,7 +85,7 @@ func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w
 			return ws.SaveTorrent(data)
 		},
 		release: func() {
-			if err := ws.Close(); err != nil {
+			if err := ws.release(); err != nil {
 				n.log.Error("close working copy", "item", it.id, "err", err)
 			}
 		},
@@ -95,12 +99,46 @@ func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w
 			p.link = magnet(src.Torrent, nil)
 		}
 	} else {
-		p.torrent = kept(ws, src)
+		p.torrent = kept(ws.Workspace, src)
 	}
 	if err := n.remember(it, src.Torrent); err != nil {
 		return err
 	}
 	return it.start(p)
+}
+
+// working is the working copy of one item.
+type working struct {
+	*disk.Workspace
+	idle atomic.Bool // it was made by us, and nothing can be in it yet
+}
+
+func openWorking(dir string, key content.SHA1) (*working, error) {
+	_, err := os.Lstat(filepath.Join(dir, fmt.Sprintf(".tandem-%x", key[:8])))
+	ws, werr := disk.OpenWorkspace(dir, key)
+	if werr != nil {
+		return nil, werr
+	}
+	w := &working{Workspace: ws}
+	w.idle.Store(errors.Is(err, fs.ErrNotExist))
+	return w, nil
+}
+
+func (w *working) pieces(m *content.Manifest, wanted []bool) (store.Pieces, error) {
+	p, err := w.Pieces(m, wanted)
+	if err == nil {
+		w.idle.Store(false)
+	}
+	return p, err
+}
+
+// release keeps what the next get may go on from; a transfer that did not begin
+// leaves nothing behind.
+func (w *working) release() error {
+	if w.idle.Load() {
+		return w.Remove()
+	}
+	return w.Close()
 }
 
 // kept returns the metadata an earlier run got from peers, if it is of src.
