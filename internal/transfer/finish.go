@@ -86,7 +86,7 @@ func (t *Transfer) finished(err error) {
 		return
 	}
 	t.complete = t.now
-	t.limits.freeze(float64(t.fromPeers) / t.now.Sub(t.started).Seconds())
+	t.limits.freeze(t.fromPeers > 0)
 	if t.layers != nil && !t.layersDone {
 		t.layersGrew()
 	}

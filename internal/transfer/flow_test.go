@@ -333,18 +333,36 @@ func TestLimitsHold(t *testing.T) {
 					}
 				})
 				got.AddPeers("link", seed.at())
+				<-time.After(10 * time.Second)
+				served := seed.Status()
 				got.finishes(time.Minute)
 				st := got.Status()
 				took := st.Completed.Sub(st.Started).Seconds()
 				if ideal := float64(2<<20-64<<10) / 100_000; took < 0.95*ideal || took > 1.15*ideal {
 					t.Errorf("took %.1f s, the limit allows %.1f s", took, ideal)
 				}
-				if want := map[string]string{"up": limitUploads, "down": limitSet}[side]; st.Limit != want {
+				if want := map[string]string{"up": limitUploads, "down": limitDown}[side]; st.Limit != want {
 					t.Errorf("limit %q, want %q", st.Limit, want)
+				}
+				if want := map[string]string{"up": limitUp, "down": limitNone}[side]; served.Limit != want {
+					t.Errorf("limit of the seeder %q, want %q", served.Limit, want)
 				}
 			})
 		})
 	}
+}
+
+func TestATransferOfAMomentDoesNotSayWhatLimitedIt(t *testing.T) {
+	files := testFiles(300_000)
+	bubble(t, func(t *testing.T, w *world) {
+		tor := makeTorrent(t, forms[2], 32<<10, files, false)
+		seed := w.start(tor, fullMemory(tor.Manifest, files), nil)
+		got := w.start(tor, nil, func(cfg *Config) { cfg.Peers = []transport.Target{{Addr: seed.at()}} })
+		got.finishes(time.Second)
+		if st := got.Status(); st.Limit != limitUnknown {
+			t.Errorf("limit %q, want %q", st.Limit, limitUnknown)
+		}
+	})
 }
 
 func TestSeedsPartAndSayTheyAreComplete(t *testing.T) {

@@ -84,17 +84,19 @@ func (t *Transfer) state() State {
 	return Downloading
 }
 
-// The limits that may bind a download.
+// The limits that may bind a download; limitUp binds a seeder.
 const (
 	limitNone     = "nothing to do"
 	limitPeers    = "no peer has what is missing"
 	limitChoked   = "peers do not serve us"
-	limitSet      = "your download limit"
+	limitDown     = "the down limit"
+	limitUp       = "the up limit"
 	limitDisk     = "your disk"
 	limitFull     = "no room on the device"
 	limitLink     = "your download link"
 	limitUploads  = "the peers' upload"
 	limitComputer = "this computer"
+	limitUnknown  = "too short to tell"
 )
 
 // limitTally counts, second by second, which limit bound.
@@ -102,11 +104,17 @@ type limitTally struct {
 	now    string
 	count  map[string]int
 	frozen string
+
+	seeding string // what limits a node that has everything, now
 }
 
 // sample judges the last second.
 func (l *limitTally) sample(t *Transfer) {
 	if t.isComplete() {
+		l.seeding = limitNone
+		if limit := strictest(t.cfg.Up); limit > 0 && t.sw.Stats().UpRate > nearLimit*limit {
+			l.seeding = limitUp
+		}
 		return
 	}
 	if l.count == nil {
@@ -116,9 +124,9 @@ func (l *limitTally) sample(t *Transfer) {
 	l.count[l.now]++
 }
 
-// freeze keeps what bound the transfer most of the time, or what its rate tells
-// if it was over too soon to look.
-func (l *limitTally) freeze(rate float64) {
+// freeze keeps what bound the transfer most of the time. One that was over
+// before a second was judged does not tell.
+func (l *limitTally) freeze(fetched bool) {
 	names := slices.Sorted(maps.Keys(l.count))
 	for _, name := range names {
 		if l.frozen == "" || l.count[name] > l.count[l.frozen] {
@@ -126,26 +134,29 @@ func (l *limitTally) freeze(rate float64) {
 		}
 	}
 	switch {
-	case l.frozen != "":
-	case rate == 0:
+	case !fetched:
 		l.frozen = limitNone
-	case rate > fastRate:
-		l.frozen = limitComputer
-	default:
-		l.frozen = limitUploads
+	case l.frozen == "":
+		l.frozen = limitUnknown
 	}
 }
 
 func (l *limitTally) say(t *Transfer) string {
-	if t.isComplete() {
-		return l.frozen
+	switch {
+	case !t.isComplete():
+		return l.now
+	case l.frozen == limitNone && l.seeding != "": // it only ever served
+		return l.seeding
 	}
-	return l.now
+	return l.frozen
 }
 
 // fastRate is a rate, in bytes per second, at which hashing and copying bind
 // rather than a link: an eighth of what one core hashes.
 const fastRate = 150e6
+
+// nearLimit is the part of a limit from which on it counts as binding.
+const nearLimit = 0.85
 
 // binding names what limits the download now. A link of ours shows by round
 // trips that grow on all connections together, since the queue is then before
@@ -178,8 +189,8 @@ func (t *Transfer) binding() string {
 	switch {
 	case useful == 0:
 		return limitPeers
-	case limit > 0 && s.DownRate > 0.85*limit:
-		return limitSet
+	case limit > 0 && s.DownRate > nearLimit*limit:
+		return limitDown
 	case t.budget.scarce():
 		return limitDisk
 	case waiting == 0:
