@@ -79,6 +79,9 @@ func (t *Transfer) finished(err error) {
 	switch {
 	case errors.Is(err, fault.Closed):
 		return
+	case err != nil && t.reconcile(err):
+		t.finish()
+		return
 	case err != nil:
 		t.fail(err)
 		return

@@ -173,6 +173,8 @@ func (t *Transfer) joinAll() {
 // verified takes the outcome of a Verify.
 func (t *Transfer) verified(piece int, err error) {
 	switch {
+	case err == nil && t.storeFaults > 0 && !t.store.Have().Has(piece): // taken back meanwhile
+		t.verifyLater(piece, t.leaves[piece])
 	case err == nil:
 		t.gained(piece)
 		if leaves := t.leaves[piece]; t.roots != nil && leaves != nil {
@@ -182,6 +184,7 @@ func (t *Transfer) verified(piece int, err error) {
 		}
 		t.forgetLeaves(piece)
 		t.sw.PieceVerified(t.now, piece, true)
+		t.finish() // the swarm says Complete once, and pieces may have been lost since
 	case errors.Is(err, errUnknown):
 		if _, known := t.layers.Piece(piece); known { // by now
 			t.verifyLater(piece, t.leaves[piece])
@@ -192,6 +195,8 @@ func (t *Transfer) verified(piece int, err error) {
 		t.log.Warn("piece does not match its hash", "piece", piece)
 		t.sw.PieceVerified(t.now, piece, false)
 	case errors.Is(err, fault.Closed):
+	case t.reconcile(err):
+		t.verifyLater(piece, t.leaves[piece])
 	default:
 		t.fail(err)
 	}
@@ -215,6 +220,7 @@ func (t *Transfer) checked(piece int, root content.Hash, err error) {
 		return
 	default:
 		t.log.Warn("piece cannot be read back", "piece", piece, "err", err)
+		t.reconcile(err)
 	}
 	t.checking.Clear(piece)
 	if t.checking.Count() == 0 {

@@ -98,6 +98,8 @@ type owner struct {
 	judging    map[int]*judgement
 	answers    int // hash requests in work
 
+	storeFaults int // times that the store took pieces back
+
 	waiting   int // who wait for room on the device
 	paused    bool
 	fullErr   error

@@ -162,14 +162,10 @@ func (t *Transfer) unread(e event) {
 	}
 	t.log.Warn("a piece can no longer be read", "piece", e.piece, "err", e.err)
 	if t.have.Has(e.piece) {
-		t.have.Clear(e.piece)
-		if t.wanted == nil || t.wanted.Has(e.piece) {
-			t.figures.left.Add(int64(t.manifest.PieceSize(e.piece)))
-		}
 		if err := t.store.Forget(e.piece); err != nil {
 			t.log.Warn("forget piece", "piece", e.piece, "err", err)
 		}
-		t.sw.PieceLost(t.now, e.piece)
+		t.lost(e.piece)
 	}
 	b := e.body.(swarm.Block)
 	if !e.c.gone {
