@@ -49,7 +49,7 @@ func (g *get) run(c *cobra.Command, args []string) error {
 	if g.o.Dir, err = absolute(g.o.Dir); err != nil {
 		return err
 	}
-	if err := checkPeers(g.o.Peers); err != nil {
+	if err := checkNamed(g.o.Common); err != nil {
 		return err
 	}
 	for _, glob := range g.o.Select {
@@ -63,9 +63,10 @@ func (g *get) run(c *cobra.Command, args []string) error {
 			g.o.KeepSeeding = node.Forever
 		}
 		g.o.Up, g.o.Down = g.app.itemLimits(c)
-		return g.app.detached(c, node.Request{Get: &g.o}, false)
+		return hintLink(g.o.Source, g.app.detached(c, node.Request{Get: &g.o}, false))
 	}
 	return g.app.foreground(c, false, func(n *node.Node, r reporter) (*node.Item, error) {
-		return n.Get(c.Context(), g.o, watcher(r))
+		it, err := n.Get(c.Context(), g.o, watcher(r))
+		return it, hintLink(g.o.Source, err)
 	})
 }

@@ -43,6 +43,8 @@ var special = []struct {
 	hint string
 }{
 	{node.ErrListen, "stop the program that uses the port, or choose another one: --listen :0"},
+	{node.ErrAddress, "write it as :7741, 192.0.2.7:7741 or [2001:db8::7]:0, with an address of this machine"},
+	{node.ErrNothing, "name the folder that holds it: --dir DIR, or fetch it: tandem get FILE.torrent --dir DIR"},
 	{node.ErrNoNode, "start one with: tandem node &"},
 	{node.ErrNodeRuns, "talk to it with: tandem status"},
 	{node.ErrSource, "give a ticket (tandem:...), a magnet link (magnet:?...) or the path of a .torrent file"},
@@ -87,6 +89,29 @@ func hintFor(err error) string {
 		}
 	}
 	return hints[fault.KindOf(err)]
+}
+
+// hintInvalid gives err a hint when it is about input that is malformed and has
+// none of its own.
+func hintInvalid(hint string, err error) error {
+	if fault.KindOf(err) != fault.Invalid || errors.As(err, new(hinted)) {
+		return err
+	}
+	for _, s := range special {
+		if errors.Is(err, s.is) {
+			return err
+		}
+	}
+	return withHint(hint, err)
+}
+
+// hintLink is hintInvalid for a source that may be a link, which nobody can look
+// into once it is damaged.
+func hintLink(source string, err error) error {
+	if isLink(source) {
+		return hintInvalid("copy the whole link again, and put it in quotes", err)
+	}
+	return err
 }
 
 // exitCode maps err to the exit code of the process.

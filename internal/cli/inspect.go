@@ -38,7 +38,7 @@ func (a *app) inspectCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			src, err := node.ParseSource(args[0])
 			if err != nil {
-				return err
+				return hintLink(args[0], err)
 			}
 			in := inspect(src)
 			if a.json {

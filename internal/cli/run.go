@@ -45,12 +45,15 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	ran, err := root.ExecuteContextC(ctx)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w: %w", context.Canceled, err)
 	}
 	if err != nil && !a.started && !errors.As(err, new(hinted)) && fault.KindOf(err) == fault.Other {
 		err = usageError{err}
+	}
+	if errors.As(err, new(usageError)) && !errors.As(err, new(hinted)) {
+		err = withHint("see: "+ran.CommandPath()+" --help", err)
 	}
 	a.report(err)
 	return exitCode(err)

@@ -89,6 +89,11 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		{"a bad audience", []string{"share", "--audience", "friends", "x"}, "friends"},
 		{"a torrent file of a link share", []string{"share", "--torrent", "x.torrent", "x"}, "--audience public"},
 		{"a peer without a port", []string{"get", "--peer", "localhost", "magnet:?xt=urn:btih:0000000000000000000000000000000000000001"}, "localhost"},
+		{"a tracker that is no URL", []string{"share", "--tracker", "t.example", "x"}, "t.example"},
+		{"a tracker of another scheme", []string{"get", "--tracker", "ftp://t.example/a", "x"}, "ftp://t.example/a"},
+		{"a tracker without a host", []string{"seed", "--tracker", "http:///announce", "x"}, "http:///announce"},
+		{"a v1-only link share", []string{"share", "--v1", "x"}, "--audience public"},
+		{"two paths", []string{"share", "x", "y"}, "accepts 1 arg"},
 		{"a bad duration", []string{"get", "--keep-seeding", "long", "x"}, "forever"},
 		{"a malformed pattern", []string{"get", "--select", "[a", "x.torrent"}, "[a"},
 		{"an unknown encryption policy", []string{"get", "--encryption", "rot13", "x"}, "rot13"},
@@ -98,6 +103,32 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 			if code != exitUsage || out != "" || !strings.HasPrefix(errs, "error: ") ||
 				!strings.Contains(errs, c.want) || !strings.Contains(errs, "\nhint: ") {
 				t.Fatalf("exit %d, stdout %q, stderr %q", code, out, errs)
+			}
+		})
+	}
+}
+
+func TestFailuresSayWhatToTypeNext(t *testing.T) {
+	empty := t.TempDir()
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a missing argument points to the command's own help", []string{"get"}, "see: tandem get --help"},
+		{"a damaged ticket is not to be inspected", []string{"inspect", "tandem:AbC"}, "copy the whole link again"},
+		{"nor is a damaged magnet link", []string{"get", "magnet:?xt=urn:btih:..."}, "copy the whole link again"},
+		{"an address without a port", []string{"share", "--listen", "99", "x"}, "write it as :7741"},
+		{"an address of another machine", []string{"node", "--listen", "8.8.8.8:1"}, "an address of this machine"},
+		{"a folder without files", []string{"share", "--listen", "127.0.0.1:0", empty}, "a folder with files in it"},
+		{"a name that is a path", []string{"share", "--listen", "127.0.0.1:0", "--name", "a/b", "run_test.go"}, "--name NAME"},
+		{"something that is no torrent", []string{"inspect", "run_test.go"}, "get it again"},
+		{"no node to talk to", []string{"get", "--detach", "tandem:x"}, "tandem node &"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, _, errs := run(t, c.args...)
+			if code == exitOK || !strings.HasPrefix(errs, "error: ") || !strings.Contains(errs, "\nhint: ") || !strings.Contains(errs, c.want) {
+				t.Fatalf("exit %d, stderr %q", code, errs)
 			}
 		})
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -26,7 +28,7 @@ func (a *app) seedCommand() *cobra.Command {
 			if o.Dir, err = absolute(o.Dir); err != nil {
 				return err
 			}
-			if err := checkPeers(o.Peers); err != nil {
+			if err := checkNamed(o.Common); err != nil {
 				return err
 			}
 			if detach {
@@ -60,13 +62,31 @@ func absoluteSource(source string) (string, error) {
 	return absolute(source)
 }
 
-// checkPeers finds mistakes in --peer before anything starts.
+// checkNamed finds mistakes in whom the user names before anything starts.
+func checkNamed(o node.Common) error {
+	if err := checkPeers(o.Peers); err != nil {
+		return err
+	}
+	return checkTrackers(o.Trackers)
+}
+
 func checkPeers(peers []string) error {
 	for _, p := range peers {
 		host, port, err := net.SplitHostPort(p)
 		if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" {
 			return usageError{withHint("write it as 192.0.2.7:7741, [2001:db8::7]:7741 or host.example:7741",
 				fmt.Errorf("--peer %s: not HOST:PORT", p))}
+		}
+	}
+	return nil
+}
+
+func checkTrackers(urls []string) error {
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "udp"}, u.Scheme) {
+			return usageError{withHint("write it as http://tracker.example/announce or udp://tracker.example:6969",
+				fmt.Errorf("--tracker %s: not the URL of a tracker", text))}
 		}
 	}
 	return nil

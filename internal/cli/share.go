@@ -17,6 +17,9 @@ const progressEvery = 500 * time.Millisecond
 // patience is how long to look for a source before saying that none is there.
 const patience = 5 * time.Second
 
+// shareHint is for what cannot be shared as it is.
+const shareHint = "share a file, or a folder with files in it; for another name: --name NAME"
+
 // share is one run of the share command.
 type share struct {
 	app      *app
@@ -49,7 +52,7 @@ shares that do not help each other.`,
 		RunE: s.run,
 	}
 	f := c.Flags()
-	f.StringVar(&s.audience, "audience", "link", "who may fetch: `link` (holders of the ticket) or public (everybody)")
+	f.StringVar(&s.audience, "audience", "link", "`WHO` may fetch: link (holders of the ticket) or public (everybody)")
 	f.StringVar(&s.o.Torrent, "torrent", "", "also write a .torrent file to `OUT`; public only")
 	f.BoolVar(&s.o.V1, "v1", false, "for clients that cannot read hybrid torrents, such as transmission before 4 and aria2; public only")
 	f.StringArrayVar(&s.o.Trackers, "tracker", nil, "announce to this `URL`, may be repeated")
@@ -85,6 +88,9 @@ func (s *share) run(c *cobra.Command, args []string) error {
 		return usageError{withHint("share it with everybody: --audience public, or leave --v1 away: whoever uses a ticket has tandem",
 			errors.New("--v1 needs --audience public: a ticket names the v2 info-hash"))}
 	}
+	if err := checkNamed(s.o.Common); err != nil {
+		return err
+	}
 	if s.o.Path, err = absolute(args[0]); err != nil {
 		return err
 	}
@@ -95,14 +101,14 @@ func (s *share) run(c *cobra.Command, args []string) error {
 	}
 	if s.detach {
 		s.o.Up, s.o.Down = s.app.itemLimits(c)
-		return s.app.detached(c, node.Request{Share: &s.o}, s.qr)
+		return hintInvalid(shareHint, s.app.detached(c, node.Request{Share: &s.o}, s.qr))
 	}
 	return s.app.foreground(c, s.qr, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Share(c.Context(), s.o, watcher(r))
 		if err == nil {
 			r.Reachability(n.Reachability(c.Context()))
 		}
-		return it, err
+		return it, hintInvalid(shareHint, err)
 	})
 }
 

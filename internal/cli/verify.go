@@ -44,7 +44,7 @@ place; files of the wrong length are cut or extended.`,
 			if o.Dir, err = absolute(o.Dir); err != nil {
 				return err
 			}
-			if err := checkPeers(o.Peers); err != nil {
+			if err := checkNamed(o.Common); err != nil {
 				return err
 			}
 			if o.Repair {

@@ -61,6 +61,7 @@ type remoteError struct {
 // specials are the sentinels that cross the socket.
 var specials = map[string]error{
 	"source": ErrSource, "expired": ErrExpired, "no-sources": ErrNoSources, "no-item": ErrNoItem, "select": ErrSelect,
+	"nothing": ErrNothing,
 }
 
 func toRemote(err error) *remoteError {

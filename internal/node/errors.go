@@ -5,6 +5,8 @@ import "tandem/internal/fault"
 // Failures that callers tell apart beyond their kind.
 var (
 	ErrListen    = fault.Errorf(fault.Busy, "the listening address cannot be used")
+	ErrAddress   = fault.Errorf(fault.Invalid, "not an address of this machine")
+	ErrNothing   = fault.Errorf(fault.Corrupt, "nothing of it is there")
 	ErrNoNode    = fault.Errorf(fault.Unreachable, "no node is running")
 	ErrNodeRuns  = fault.Errorf(fault.Busy, "a node is already running")
 	ErrSource    = fault.Errorf(fault.Invalid, "not a ticket, a magnet link or a .torrent file")

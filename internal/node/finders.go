@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -193,6 +194,13 @@ func (n *Node) addresses(external netip.AddrPort) []netip.AddrPort {
 		out = classes[2]
 	}
 	return out[:min(len(out), maxAddrs)]
+}
+
+// global says whether we listen on an IPv4 address that needs no router's help.
+func (n *Node) global() bool {
+	return slices.ContainsFunc(n.addresses(netip.AddrPort{}), func(a netip.AddrPort) bool {
+		return a.Addr().Is4() && transport.IsGlobal(a.Addr())
+	})
 }
 
 // reachability says who can reach us, and what to do when not everybody can.

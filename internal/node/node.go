@@ -94,7 +94,8 @@ type doors struct {
 
 // New makes a node that listens and, with Persist, takes up what it had. The
 // identity key is made in StateDir on the first run. Errors are of kind
-// fault.Busy (ErrListen), fault.Permission, fault.NotFound or fault.Invalid.
+// fault.Busy (ErrListen), fault.Permission, fault.NotFound or fault.Invalid
+// (ErrAddress, or damaged state).
 func New(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -143,8 +144,12 @@ func (n *Node) listen(ctx context.Context) (transport.Listener, error) {
 		addr = ":0"
 	}
 	l, err := n.net.Listen(ctx, addr, &n.reg)
-	if err != nil && fault.KindOf(err) == fault.Busy {
+	switch {
+	case err == nil:
+	case fault.KindOf(err) == fault.Busy:
 		err = fmt.Errorf("%w: %w", ErrListen, err)
+	case fault.KindOf(err) == fault.Invalid:
+		err = fmt.Errorf("%w: %w", ErrAddress, err)
 	}
 	return l, err
 }

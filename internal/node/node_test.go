@@ -224,6 +224,18 @@ func TestFailuresToStart(t *testing.T) {
 			_, err := New(t.Context(), Config{Listen: n.Addr().String(), StateDir: t.TempDir()})
 			return err
 		}, fault.Busy, ErrListen},
+		{"an address of another machine", func() error {
+			_, err := New(t.Context(), Config{Listen: "8.8.8.8:1", StateDir: t.TempDir()})
+			return err
+		}, fault.Invalid, ErrAddress},
+		{"an address without a port", func() error {
+			_, err := New(t.Context(), Config{Listen: "127.0.0.1", StateDir: t.TempDir()})
+			return err
+		}, fault.Invalid, ErrAddress},
+		{"a link share of v1 only", func() error {
+			_, err := n.Share(t.Context(), ShareOptions{Path: file, Audience: peer.Link, V1: true}, Watch{})
+			return err
+		}, fault.Invalid, nil},
 		{"no state folder", func() error {
 			_, err := New(t.Context(), Config{Listen: "127.0.0.1:0"})
 			return err
@@ -261,7 +273,7 @@ func TestFailuresToStart(t *testing.T) {
 			<-it.Done()
 			_, err = n.Seed(t.Context(), SeedOptions{Torrent: out, Dir: t.TempDir()}, Watch{})
 			return err
-		}, fault.Corrupt, nil},
+		}, fault.Corrupt, ErrNothing},
 		{"a name that leads elsewhere", func() error {
 			_, err := n.Share(t.Context(), ShareOptions{Path: file, Name: "../x", Audience: peer.Link}, Watch{})
 			return err

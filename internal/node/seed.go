@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"tandem/internal/content"
-	"tandem/internal/fault"
 	"tandem/internal/metainfo"
 	"tandem/internal/peer"
 	"tandem/internal/store"
@@ -14,15 +13,14 @@ import (
 )
 
 // Seed checks what is there of a torrent and serves it. Errors are those of
-// ParseSource and disk.OpenExisting, and fault.Corrupt when nothing of it is
-// right.
+// ParseSource and disk.OpenExisting, and ErrNothing.
 func (n *Node) Seed(ctx context.Context, o SeedOptions, w Watch) (*Item, error) {
 	it, err := n.seed(ctx, o, w, func(t *metainfo.Torrent, bad []BadPiece) error {
 		if len(bad) == 0 {
 			return nil
 		}
 		if len(bad) == t.Manifest.NumPieces() {
-			return fault.Errorf(fault.Corrupt, "nothing of it is in %s: %w", o.Dir, bad[0].Why)
+			return fmt.Errorf("%w, in %s: %w", ErrNothing, o.Dir, bad[0].Why)
 		}
 		w.warn(fmt.Sprintf("%d of %d pieces are missing or bad and are not served", len(bad), t.Manifest.NumPieces()))
 		return nil

@@ -189,7 +189,11 @@ func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Piec
 // shareLink returns the ticket or magnet link with our addresses in it, and notes
 // how far they reach.
 func (n *Node) shareLink(ctx context.Context, t *metainfo.Torrent, ticket *metainfo.Ticket) string {
-	s := n.mapped(ctx, mapPatience)
+	patience := mapPatience
+	if n.global() { // no router in between
+		patience = 0
+	}
+	s := n.mapped(ctx, patience)
 	var external netip.AddrPort
 	if s.Mapped {
 		external = s.External
