@@ -99,7 +99,7 @@ func (t *Transfer) read(c *conn) {
 	}
 	var r *relay
 	deliver := func(e event) bool {
-		if r == nil && e.block != nil && t.wantLeaves.Load() {
+		if r == nil && e.block != nil && t.hashing.Load() {
 			r = newRelay()
 			t.wg.Add(1)
 			go t.hashArrivals(r)

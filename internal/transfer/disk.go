@@ -18,6 +18,7 @@ type write struct {
 	block  *block
 	piece  int
 	leaves []content.Hash // of the piece; nil: hash what is stored
+	sum    *content.SHA1  // of the piece; nil: hash what is stored
 }
 
 // writeQueue is the queue between the owner and the disk worker. Put never waits:
@@ -81,7 +82,7 @@ func (t *Transfer) writeBehind() {
 		for i := range buf {
 			w := &buf[i]
 			if w.block == nil {
-				t.verifyLater(w.piece, w.leaves)
+				t.verifyLater(*w)
 				continue
 			}
 			err := t.whenRoom(func() error {

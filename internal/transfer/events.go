@@ -141,7 +141,7 @@ func (t *Transfer) act() {
 func (t *Transfer) carryOut(a *swarm.Action) {
 	switch a.Kind {
 	case swarm.Verify:
-		t.disk.put(write{piece: a.Block.Piece, leaves: t.leaves[a.Block.Piece]})
+		t.disk.put(t.arrived(a.Block.Piece))
 		return
 	case swarm.Complete:
 		t.finish()

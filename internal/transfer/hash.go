@@ -96,23 +96,28 @@ func (t *Transfer) hash() {
 var errUnknown = errors.New("its hash is not known yet")
 
 // verifyLater hands a written piece to the hash workers.
-func (t *Transfer) verifyLater(piece int, leaves []content.Hash) {
+func (t *Transfer) verifyLater(w write) {
 	t.jobs.put(func(scratch *[]byte) {
-		err := t.verify(piece, leaves, scratch)
+		err := t.verify(w, scratch)
 		if err == nil {
-			err = t.whenRoom(func() error { return t.store.Commit(piece) })
+			err = t.whenRoom(func() error { return t.store.Commit(w.piece) })
 		}
-		t.mail.put(event{kind: evVerified, piece: piece, err: err})
+		t.mail.put(event{kind: evVerified, piece: w.piece, err: err})
 	})
 }
 
 // verify checks a piece against every hash that is known of it. With leaves the
-// SHA-256 was computed on arrival; otherwise, and for SHA-1, the piece is read
-// back. The error is of kind fault.Corrupt or fault.Conflict, errUnknown, or the
-// store's.
-func (t *Transfer) verify(piece int, leaves []content.Hash, scratch *[]byte) error {
-	m := t.manifest
-	if leaves == nil || m.HasV1 {
+// SHA-256 was computed on arrival, with sum the SHA-1; otherwise the piece is
+// read back. The error is of kind fault.Corrupt or fault.Conflict, errUnknown, or
+// the store's.
+func (t *Transfer) verify(w write, scratch *[]byte) error {
+	m, piece, leaves := t.manifest, w.piece, w.leaves
+	switch {
+	case m.HasV1 && w.sum != nil && (leaves != nil || !m.HasV2):
+		if *w.sum != m.Pieces1[piece] {
+			return t.blame(piece, leaves, fault.Errorf(fault.Corrupt, "piece %d: v1 hash mismatch", piece))
+		}
+	case m.HasV1 || leaves == nil:
 		data := grow(scratch, m.PieceSize(piece))
 		if err := t.store.ReadAt(data, piece, 0); err != nil {
 			return err
@@ -179,7 +184,7 @@ func (t *Transfer) checkSuspects(suspect *content.Bitfield) {
 
 // check hashes one suspect piece.
 func (t *Transfer) check(piece int, scratch *[]byte) {
-	err := t.verify(piece, nil, scratch)
+	err := t.verify(write{piece: piece}, scratch)
 	e := event{kind: evChecked, piece: piece}
 	switch {
 	case err == nil:

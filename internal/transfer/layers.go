@@ -167,7 +167,7 @@ func (t *Transfer) layersGrew() {
 	wait := t.awaiting[:0]
 	for _, piece := range t.awaiting {
 		if _, known := t.layers.Piece(piece); known {
-			t.verifyLater(piece, t.leaves[piece])
+			t.verifyLater(t.arrived(piece))
 		} else {
 			wait = append(wait, piece)
 		}

@@ -131,7 +131,10 @@ func (m *mailbox) close() []event {
 type block struct {
 	n     int          // bytes of data
 	leaf  content.Hash // of data, for v2 content
-	owed  bool         // a token of the budget is to be given back
+	run   int64        // of the hasher, for v1 content; 0: out of order
+	whole bool         // it ends its run, and sum is that of the piece
+	sum   content.SHA1
+	owed  bool // a token of the budget is to be given back
 	data  [content.BlockSize]byte
 	piece int
 	begin int

@@ -162,8 +162,21 @@ func (t *Transfer) payload(c *conn, m *wire.Message, k *block) error {
 		t.leavesOf(b.Piece)[b.Begin/content.BlockSize] = k.leaf
 	}
 	k.piece, k.begin = b.Piece, b.Begin
+	if t.manifest.HasV1 {
+		a := t.arrivals[b.Piece]
+		if a == nil {
+			a = new(arrival)
+			t.arrivals[b.Piece] = a
+		}
+		a.note(k)
+	}
 	t.disk.put(write{block: k})
 	return nil
+}
+
+// arrived returns the order to verify a piece, with what is known of it.
+func (t *Transfer) arrived(piece int) write {
+	return write{piece: piece, leaves: t.leaves[piece], sum: t.arrivals[piece].whole1(t.manifest.NumBlocks(piece))}
 }
 
 // leavesOf returns the place for the leaf hashes of a piece.

@@ -98,9 +98,9 @@ func (t *Transfer) prepared(p prepared) {
 	t.torrent, t.manifest, t.layers = p.torrent, p.torrent.Manifest, p.torrent.Layers
 	m := t.manifest
 	if m.HasV2 {
-		t.wantLeaves.Store(true)
 		t.layersDone = t.layers.Complete()
 	}
+	t.hashing.Store(true)
 	if t.cfg.Audience == peer.Public {
 		t.keys = m.Keys()
 	}
@@ -174,7 +174,7 @@ func (t *Transfer) joinAll() {
 func (t *Transfer) verified(piece int, err error) {
 	switch {
 	case err == nil && t.storeFaults > 0 && !t.store.Have().Has(piece): // taken back meanwhile
-		t.verifyLater(piece, t.leaves[piece])
+		t.verifyLater(t.arrived(piece))
 	case err == nil:
 		t.gained(piece)
 		if leaves := t.leaves[piece]; t.roots != nil && leaves != nil {
@@ -183,11 +183,12 @@ func (t *Transfer) verified(piece int, err error) {
 			}
 		}
 		t.forgetLeaves(piece)
+		delete(t.arrivals, piece)
 		t.sw.PieceVerified(t.now, piece, true)
 		t.finish() // the swarm says Complete once, and pieces may have been lost since
 	case errors.Is(err, errUnknown):
 		if _, known := t.layers.Piece(piece); known { // by now
-			t.verifyLater(piece, t.leaves[piece])
+			t.verifyLater(t.arrived(piece))
 			return
 		}
 		t.awaiting = append(t.awaiting, piece)
@@ -196,7 +197,7 @@ func (t *Transfer) verified(piece int, err error) {
 		t.sw.PieceVerified(t.now, piece, false)
 	case errors.Is(err, fault.Closed):
 	case t.reconcile(err):
-		t.verifyLater(piece, t.leaves[piece])
+		t.verifyLater(t.arrived(piece))
 	default:
 		t.fail(err)
 	}

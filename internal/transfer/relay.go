@@ -1,16 +1,12 @@
 package transfer
 
-import (
-	"sync"
-
-	"tandem/internal/content"
-)
+import "sync"
 
 // maxRelayed bounds the events between a reader and its hasher.
 const maxRelayed = 64
 
 // relay carries a connection's events, in order, from its reader to a hasher
-// that computes leaf hashes, so that receiving and hashing take place at the same
+// that hashes their blocks, so that receiving and hashing take place at the same
 // time. Events change hands by the batch: a wake-up for each would cost as much
 // as the hop saves. It exists once payload has come; other connections do
 // without.
@@ -70,20 +66,23 @@ func (r *relay) take(buf []event) []event {
 // on until the reader has ended, whose last event it passes on.
 func (t *Transfer) hashArrivals(r *relay) {
 	defer t.wg.Done()
+	h := newHasher(t.manifest)
+	defer h.end()
 	var buf []event
 	for {
 		buf = r.take(buf)
 		if len(buf) == 0 {
 			return
 		}
-		for i := range buf {
-			e := &buf[i]
-			if e.block != nil {
-				e.block.leaf = content.LeafHash(e.block.data[:e.block.n])
+		for rest := buf; len(rest) > 0; {
+			n := min(len(rest), hashBatch)
+			h.hash(rest[:n])
+			for i := range rest[:n] {
+				if !t.mail.putWait(rest[i]) {
+					t.budget.put(rest[i].block)
+				}
 			}
-			if !t.mail.putWait(*e) {
-				t.budget.put(e.block)
-			}
+			rest = rest[n:]
 		}
 	}
 }

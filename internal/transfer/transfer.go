@@ -50,9 +50,9 @@ type Transfer struct {
 	layers   *content.Layers // nil without v2
 	store    store.Pieces
 
-	wantLeaves atomic.Bool  // readers compute leaf hashes
-	pieces     atomic.Int64 // number of pieces, -1 before metadata
-	figures    figures      // for the finders
+	hashing atomic.Bool  // the manifest is known: what arrives is hashed
+	pieces  atomic.Int64 // number of pieces, -1 before metadata
+	figures figures      // for the finders
 
 	owner
 }
@@ -92,6 +92,7 @@ type owner struct {
 	awaiting   []int                // fetched pieces that wait for piece layers
 	leaves     map[int][]content.Hash
 	spare      [][]content.Hash
+	arrivals   map[int]*arrival     // v1
 	roots      map[int]content.Hash // computed v2 hashes of hybrid pieces, while layers are unknown
 	layersDone bool
 	missing    []content.HashRange
@@ -141,11 +142,11 @@ func New(cfg Config) (*Transfer, error) {
 		ready: make(chan struct{}), completed: make(chan struct{}),
 		budget: newBudget(), disk: newWriteQueue(), jobs: newJobs(),
 		owner: owner{
-			keys:    slices.Clone(cfg.Keys),
-			byID:    map[swarm.ConnID]*conn{},
-			byKey:   map[peer.Key]*conn{},
-			book:    newBook(),
-			leaves:  map[int][]content.Hash{},
+			keys:   slices.Clone(cfg.Keys),
+			byID:   map[swarm.ConnID]*conn{},
+			byKey:  map[peer.Key]*conn{},
+			book:   newBook(),
+			leaves: map[int][]content.Hash{}, arrivals: map[int]*arrival{},
 			judging: map[int]*judgement{}, computedOf: map[int]int{},
 			sources: map[string]int64{}, sinks: map[string]int64{},
 		},
