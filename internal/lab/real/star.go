@@ -39,7 +39,6 @@ type Link struct {
 // concurrent use except Close, which comes last.
 type Star struct {
 	name string
-	net  netip.Addr
 
 	mu    sync.Mutex
 	hosts []*Host
@@ -50,7 +49,24 @@ type Host struct {
 	Name string
 	Addr netip.Addr
 	ns   string
-	star *Star
+}
+
+// place returns the addresses of the i-th host, from 1.
+func place(i int) (netip.Addr, string) {
+	hi, lo := byte(i/250), byte(i%250+1)
+	return netip.AddrFrom4([4]byte{10, 77, hi, lo}), fmt.Sprintf("02:54:44:00:%02x:%02x", hi, lo)
+}
+
+// neighbours are permanent entries for the first hosts of a star. The kernel's
+// neighbour table is one for all namespaces and holds 1,024 learned entries: 50
+// hosts that talk to each other would not fit.
+func neighbours() []string {
+	var lines []string
+	for i := 1; i <= 100; i++ {
+		addr, mac := place(i)
+		lines = append(lines, "neigh replace "+addr.String()+" lladdr "+mac+" nud permanent dev eth0")
+	}
+	return lines
 }
 
 var starCount struct {
@@ -74,10 +90,7 @@ func NewStar(ctx context.Context) (*Star, error) {
 	starCount.n++
 	n := starCount.n
 	starCount.Unlock()
-	s := &Star{
-		name: prefix + strconv.Itoa(os.Getpid()) + "-" + strconv.Itoa(n),
-		net:  netip.AddrFrom4([4]byte{10, 77, 0, 0}),
-	}
+	s := &Star{name: prefix + strconv.Itoa(os.Getpid()) + "-" + strconv.Itoa(n)}
 	hub := s.name + "-hub"
 	err := ipBatch(ctx, "",
 		"netns add "+hub)
@@ -98,9 +111,8 @@ func NewStar(ctx context.Context) (*Star, error) {
 func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
 	s.mu.Lock()
 	i := len(s.hosts) + 1
-	a := s.net.As4()
-	a[2], a[3] = byte(i/250), byte(i%250+1)
-	h := &Host{Name: "h" + strconv.Itoa(i), Addr: netip.AddrFrom4(a), ns: s.name + "-h" + strconv.Itoa(i), star: s}
+	addr, mac := place(i)
+	h := &Host{Name: "h" + strconv.Itoa(i), Addr: addr, ns: s.name + "-h" + strconv.Itoa(i)}
 	s.hosts = append(s.hosts, h)
 	s.mu.Unlock()
 
@@ -115,10 +127,12 @@ func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
 		func() error {
 			return ipBatch(ctx, h.ns,
 				"link set lo up",
+				"link set eth0 address "+mac,
 				"addr add "+h.Addr.String()+"/16 dev eth0",
 				"link set eth0 up",
 				"route add default dev eth0")
 		},
+		func() error { return ipBatch(ctx, h.ns, neighbours()...) },
 		func() error { return shape(ctx, h.ns, "eth0", link.Up, link.Offload) },
 		func() error { return shape(ctx, hub, port, link.Down, link.Offload) },
 	}
