@@ -124,3 +124,15 @@ func TestDirectoriesFollowXDG(t *testing.T) {
 		t.Fatalf("got %s", got)
 	}
 }
+
+func TestListsInTheEnvironmentAreSeparatedByCommas(t *testing.T) {
+	for in, want := range map[string]string{"": "[]", "a:1": `["a:1"]`, " a:1, ,b:2,": `["a:1", "b:2"]`} {
+		s, err := loadSettings("", false, env(map[string]string{"TANDEM_DHT_NODES": in}), testFlags(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := quoteList(s.Bootstrap); got != want {
+			t.Errorf("%q is read as %s, want %s", in, got, want)
+		}
+	}
+}
