@@ -42,7 +42,7 @@ func (s *Swarm) blame(p *partial) {
 	}
 	judge := s.judge(p)
 	if judge == nil {
-		s.suspect(p, keys)
+		s.onParole(p, keys)
 		return
 	}
 	p.judging = true
@@ -79,7 +79,7 @@ func (s *Swarm) BlocksJudged(now time.Time, piece int, bad []int, ok bool) {
 	p.judging = false
 	s.judging = slices.DeleteFunc(s.judging, func(j judgement) bool { return j.piece == piece })
 	if !ok || len(bad) == 0 {
-		s.suspect(p, p.keys())
+		s.onParole(p, p.keys())
 		return
 	}
 	var guilty []peer.Key
@@ -103,8 +103,8 @@ func (s *Swarm) BlocksJudged(now time.Time, piece int, bad []int, ok bool) {
 	s.fillAll()
 }
 
-// suspect starts p over, with all its senders on parole.
-func (s *Swarm) suspect(p *partial, keys []peer.Key) {
+// onParole starts p over, with all its senders on parole.
+func (s *Swarm) onParole(p *partial, keys []peer.Key) {
 	s.corrupt += int64(s.geo.PieceSize(p.piece))
 	s.restart(p)
 	for _, key := range keys {

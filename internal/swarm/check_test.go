@@ -13,7 +13,7 @@ import (
 
 // check compares every counter with what it counts.
 func (s *Swarm) check() error {
-	free, orphans, missing, outstanding, queued := 0, 0, 0, 0, 0
+	free, orphans, missing, outstanding, queued, suspects := 0, 0, 0, 0, 0, 0
 	copies := make(map[[2]int32]int)
 	for _, c := range s.list {
 		if s.conns[c.id] != c || c.gone {
@@ -45,6 +45,13 @@ func (s *Swarm) check() error {
 		}
 	}
 	for i := s.wanted.Next(0); i >= 0; i = s.wanted.Next(i + 1) {
+		if s.suspect.Has(i) {
+			suspects++
+			if s.byPiece[int32(i)] != nil || s.have.Has(i) {
+				return fmt.Errorf("piece %d is suspect and fetched or had", i)
+			}
+			continue
+		}
 		if s.byPiece[int32(i)] == nil && !s.have.Has(i) {
 			missing += s.geo.NumBlocks(i)
 		}
@@ -79,9 +86,9 @@ func (s *Swarm) check() error {
 		free += f
 		missing += len(p.blocks) - g
 	}
-	got := []int{s.free, s.orphans, s.missing, s.outstanding, s.queued}
-	want := []int{free, orphans, missing, outstanding, queued}
-	for i, name := range []string{"free", "orphans", "missing", "outstanding", "queued"} {
+	got := []int{s.free, s.orphans, s.missing, s.outstanding, s.queued, s.suspects}
+	want := []int{free, orphans, missing, outstanding, queued, suspects}
+	for i, name := range []string{"free", "orphans", "missing", "outstanding", "queued", "suspects"} {
 		if got[i] != want[i] {
 			return fmt.Errorf("%s is %d, counted %d", name, got[i], want[i])
 		}
@@ -168,6 +175,14 @@ func play(t *testing.T, data []byte, seed bool) {
 	if len(data) > 0 && data[0]&1 != 0 {
 		cfg.MaxUnchoked = 2
 	}
+	if len(data) > 1 && !seed {
+		cfg.Suspect = content.NewBitfield(geo.pieces)
+		for i := range geo.pieces {
+			if data[1]>>i&1 != 0 {
+				cfg.Suspect.Set(i)
+			}
+		}
+	}
 	p := &player{tape: &tape{data}, s: New(cfg), now: time.Unix(0, 0)}
 	for step := 0; len(p.data) > 0; step++ {
 		p.event()
@@ -185,8 +200,8 @@ func (p *player) collect(t *testing.T) {
 	for _, a := range p.pending {
 		switch a.Kind {
 		case SendRequest:
-			if p.s.have.Has(a.Block.Piece) {
-				t.Fatalf("asks for a piece it has: %+v", a)
+			if p.s.have.Has(a.Block.Piece) || p.s.suspect.Has(a.Block.Piece) {
+				t.Fatalf("asks for a piece it has or may have: %+v", a)
 			}
 			p.asked = append(p.asked, a)
 		case Serve:
@@ -267,7 +282,11 @@ func (p *player) answer() {
 	s, now := p.s, p.now
 	switch p.n(16) {
 	case 0:
-		s.PieceLost(now, p.n(8))
+		if piece := p.n(16); piece < 8 {
+			s.PieceLost(now, piece)
+		} else {
+			s.PieceFound(now, piece-8)
+		}
 	case 1:
 		s.Pause(now, p.n(2) == 0)
 	case 2:

@@ -37,7 +37,11 @@ type Config struct {
 	Geometry Geometry
 	Have     *content.Bitfield // pieces verified at the start; the Swarm keeps it
 	Wanted   *content.Bitfield // pieces to fetch; nil means all
-	Rand     *rand.Rand
+	// Suspect are pieces that may be here and are still to be verified: neither
+	// fetched nor served until PieceFound or PieceLost. Nil: none; the Swarm
+	// keeps it.
+	Suspect *content.Bitfield
+	Rand    *rand.Rand
 
 	Serving     int // K of R4: connections sent to at a time (2)
 	MaxUnchoked int // 0: everybody interested is unchoked
@@ -139,7 +143,8 @@ const TickEvery = 100 * time.Millisecond
 //	PeerBlock(now, id, Block) bool     data arrived; true: store it, it was asked for and is not a copy
 //	PieceVerified(now, piece, ok)      answer to Verify
 //	BlocksJudged(now, piece, bad []int, ok bool)  answer to JudgeBlocks; !ok: no leaf hashes were to be had
-//	PieceLost(now, piece)              the store can no longer read it
+//	PieceFound(now, piece)             a suspect piece was verified
+//	PieceLost(now, piece)              the store can no longer read it, or a suspect piece is bad
 //	Sent(now, id, bytes)               the socket took bytes of Serve payload
 //	RTT(id, d)                         the transport's estimate
 //	Pause(now, paused)                 no new requests while paused (disk full, down limit)

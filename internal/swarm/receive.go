@@ -68,7 +68,7 @@ func (s *Swarm) lateBlock(c *conn, piece int) bool {
 	}
 	c.late--
 	p := s.byPiece[int32(piece)]
-	if p == nil && !s.have.Has(piece) && s.wanted.Has(piece) && c.own == nil && !c.parole {
+	if p == nil && !s.have.Has(piece) && s.wanted.Has(piece) && !s.suspect.Has(piece) && c.own == nil && !c.parole {
 		s.start(c, piece)
 		return true
 	}
@@ -140,10 +140,37 @@ func (s *Swarm) PieceVerified(now time.Time, piece int, ok bool) {
 	s.checkComplete()
 }
 
-// PieceLost says that the store can no longer read a verified piece. It is
-// fetched again if it is wanted; those who asked for it are refused.
+// PieceFound says that a suspect piece was verified: it is served from now on.
+// Of other pieces it says nothing.
+func (s *Swarm) PieceFound(now time.Time, piece int) {
+	s.clock(now)
+	if !s.suspect.Clear(piece) {
+		return
+	}
+	s.have.Set(piece)
+	if s.wanted.Has(piece) {
+		s.suspects--
+		s.haveWanted++
+		s.bytes += int64(s.geo.PieceSize(piece))
+	}
+	for _, c := range s.list {
+		s.announce(c, piece)
+	}
+	s.checkComplete()
+}
+
+// PieceLost says that the store can no longer read a verified piece, or that a
+// suspect one is bad. It is fetched if it is wanted; those who asked for it are
+// refused.
 func (s *Swarm) PieceLost(now time.Time, piece int) {
 	s.clock(now)
+	if s.suspect.Clear(piece) {
+		if s.wanted.Has(piece) {
+			s.suspects--
+			s.need(piece)
+		}
+		return
+	}
 	if !s.have.Clear(piece) {
 		return
 	}
@@ -162,6 +189,11 @@ func (s *Swarm) PieceLost(now time.Time, piece int) {
 	}
 	s.haveWanted--
 	s.bytes -= int64(s.geo.PieceSize(piece))
+	s.need(piece)
+}
+
+// need makes a wanted piece one to fetch.
+func (s *Swarm) need(piece int) {
 	s.missing += s.geo.NumBlocks(piece)
 	s.picker.Need(piece)
 	for _, c := range s.list {

@@ -29,6 +29,7 @@ type Swarm struct {
 
 	have    *content.Bitfield
 	wanted  *content.Bitfield
+	suspect *content.Bitfield // neither had nor fetched until judged
 	picker  *pick.Picker
 	conns   map[ConnID]*conn
 	list    []*conn // in order of connecting; decisions go through it, never the map
@@ -41,7 +42,8 @@ type Swarm struct {
 	free        int        // blocks of partials neither here nor asked for
 	orphans     int        // partials with free blocks and no owner
 	outstanding int        // requests on all connections
-	missing     int        // wanted blocks not here
+	missing     int        // wanted blocks not here, but for suspect pieces
+	suspects    int        // wanted suspect pieces
 	paused      bool
 	complete    bool
 	downRate    request.Rate
@@ -84,6 +86,9 @@ func New(cfg Config) *Swarm {
 	if cfg.Have == nil {
 		cfg.Have = content.NewBitfield(n)
 	}
+	if cfg.Suspect == nil {
+		cfg.Suspect = content.NewBitfield(n)
+	}
 	if cfg.Wanted == nil {
 		cfg.Wanted = content.FullBitfield(n)
 	}
@@ -93,6 +98,7 @@ func New(cfg Config) *Swarm {
 		rand:    cfg.Rand,
 		have:    cfg.Have,
 		wanted:  cfg.Wanted,
+		suspect: cfg.Suspect,
 		picker:  pick.New(n, cfg.Rand),
 		conns:   make(map[ConnID]*conn),
 		byPiece: make(map[int32]*partial),
@@ -102,6 +108,10 @@ func New(cfg Config) *Swarm {
 		if s.have.Has(i) {
 			s.haveWanted++
 			s.bytes += int64(s.geo.PieceSize(i))
+			continue
+		}
+		if s.suspect.Has(i) {
+			s.suspects++
 			continue
 		}
 		s.picker.Need(i)
@@ -156,7 +166,7 @@ func (s *Swarm) drop(c *conn, k fault.Kind, text string) {
 
 // checkComplete emits Complete the first time nothing wanted is missing.
 func (s *Swarm) checkComplete() {
-	if !s.complete && s.picker.Needed() == 0 {
+	if !s.complete && s.picker.Needed() == 0 && s.suspects == 0 {
 		s.complete = true
 		s.emit(Action{Kind: Complete})
 	}

@@ -74,7 +74,7 @@ func (s *Swarm) tickJudging() {
 		s.judging = s.judging[1:]
 		if p := s.byPiece[int32(j.piece)]; p != nil && p.judging {
 			p.judging = false
-			s.suspect(p, p.keys())
+			s.onParole(p, p.keys())
 		}
 	}
 }
