@@ -71,7 +71,7 @@ type State string
 // The states.
 const (
 	Metadata    State = "metadata" // waiting for the info dictionary
-	Checking    State = "checking" // hashing suspect pieces
+	Checking    State = "checking" // hashing suspect pieces, and nothing was fetched yet
 	Downloading State = "downloading"
 	Paused      State = "paused" // no room on the device; goes on by itself
 	Seeding     State = "seeding"

@@ -126,22 +126,23 @@ func (t *Transfer) prepared(p prepared) {
 			t.extendedHello(c)
 		}
 	}
-	t.checking = p.suspect
-	if t.checking == nil || t.checking.Count() == 0 {
-		t.startSwarm()
-		return
+	if p.suspect != nil && p.suspect.Count() > 0 {
+		t.checking = p.suspect
+		t.checkSuspects(p.suspect.Clone())
 	}
-	t.checkSuspects(p.suspect.Clone())
-	t.askLayers()
+	t.startSwarm()
 }
 
-// startSwarm begins to exchange pieces, once what a crash left behind has been
-// hashed: until then the swarm would fetch what is there already.
+// startSwarm begins to exchange pieces. What a crash left behind is hashed
+// meanwhile; the swarm leaves it alone until then.
 func (t *Transfer) startSwarm() {
-	t.checking, t.computed = nil, nil
-	t.sw = swarm.New(swarm.Config{
+	cfg := swarm.Config{
 		Geometry: t.manifest, Have: t.have.Clone(), Wanted: t.wanted, Rand: t.random(), MaxQueuedIn: queueIn,
-	})
+	}
+	if t.checking != nil {
+		cfg.Suspect = t.checking.Clone()
+	}
+	t.sw = swarm.New(cfg)
 	if t.paused {
 		t.sw.Pause(t.now, true)
 	}
@@ -207,13 +208,18 @@ func (t *Transfer) verified(piece int, err error) {
 // hash.
 func (t *Transfer) checked(piece int, root content.Hash, err error) {
 	switch {
+	case err == nil && t.storeFaults > 0 && !t.store.Have().Has(piece): // taken back meanwhile
+		t.sw.PieceLost(t.now, piece)
 	case err == nil:
 		t.gained(piece)
+		t.sw.PieceFound(t.now, piece)
+		t.finish()
 	case errors.Is(err, errUnknown):
 		t.awaitCheck = append(t.awaitCheck, piece)
 		t.compute(piece, root)
 		return
 	case errors.Is(err, fault.Corrupt), errors.Is(err, fault.NotFound):
+		t.sw.PieceLost(t.now, piece)
 	case errors.Is(err, fault.Closed):
 		return
 	case errors.Is(err, fault.Conflict), errors.Is(err, fault.Changed), errors.Is(err, fault.Permission):
@@ -222,10 +228,11 @@ func (t *Transfer) checked(piece int, root content.Hash, err error) {
 	default:
 		t.log.Warn("piece cannot be read back", "piece", piece, "err", err)
 		t.reconcile(err)
+		t.sw.PieceLost(t.now, piece)
 	}
 	t.checking.Clear(piece)
 	if t.checking.Count() == 0 {
-		t.startSwarm()
+		t.checking, t.computed = nil, nil
 	}
 }
 

@@ -78,7 +78,7 @@ func (t *Transfer) state() State {
 		return Paused
 	case t.isComplete():
 		return Seeding
-	case t.sw == nil:
+	case t.sw == nil, t.checking != nil && t.fromPeers == 0:
 		return Checking
 	}
 	return Downloading

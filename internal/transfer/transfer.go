@@ -85,7 +85,7 @@ type owner struct {
 	acts       []swarm.Action
 	have       *content.Bitfield
 	wanted     *content.Bitfield    // nil: all
-	checking   *content.Bitfield    // suspect pieces not yet hashed; the swarm starts after them
+	checking   *content.Bitfield    // suspect pieces not yet hashed; nil: none
 	awaitCheck []int                // of those, what waits for piece layers
 	computed   map[int]content.Hash // v2 hashes of those
 	computedOf map[int]int          // and how many, by file
