@@ -147,7 +147,12 @@ func (s *memory) ask(op string, piece int) error {
 	return nil
 }
 
-func (s *memory) Have() *content.Bitfield    { return s.have.Clone() }
+func (s *memory) Have() *content.Bitfield {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.have.Clone()
+}
+
 func (s *memory) Suspect() *content.Bitfield { return s.suspect.Clone() }
 
 func (s *memory) ReadAt(p []byte, piece, begin int) error {
