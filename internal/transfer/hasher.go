@@ -17,8 +17,9 @@ const hashBatch = 16
 // (v1), so that nothing has to be read back. Of hybrid content both are computed
 // at the same time.
 type hasher struct {
-	m   *content.Manifest
-	run run
+	m    *content.Manifest
+	run  run
+	runs *atomic.Int64 // of the transfer, so that none is taken for another
 
 	work, done chan []event // to and from the half that does SHA-1; nil: no such half
 }
@@ -31,12 +32,10 @@ type run struct {
 	sum   hash.Hash
 }
 
-// runs counts runs in all transfers, so that none is taken for another.
-var runs atomic.Int64
-
-// newHasher is called once m is known; end releases the hasher.
-func newHasher(m *content.Manifest) *hasher {
-	h := &hasher{m: m}
+// newHasher is called once m is known; runs counts those of all hashers of a
+// transfer. End releases the hasher.
+func newHasher(m *content.Manifest, runs *atomic.Int64) *hasher {
+	h := &hasher{m: m, runs: runs}
 	if m.HasV1 {
 		h.run.sum = sha1.New()
 	}
@@ -98,7 +97,7 @@ func (h *hasher) follow(events []event) {
 func (h *hasher) block(piece, begin int, b *block) {
 	r := &h.run
 	if begin == 0 && piece < h.m.NumPieces() {
-		r.id, r.piece, r.next = runs.Add(1), piece, 0
+		r.id, r.piece, r.next = h.runs.Add(1), piece, 0
 		r.sum.Reset()
 	}
 	if r.id == 0 || piece != r.piece || begin != r.next {

@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"crypto/sha1"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,8 @@ func TestTheSHA1OfArrivalsIsThatOfWhatIsStored(t *testing.T) {
 		}
 		m.Seal()
 		rapid.Check(t, func(t *rapid.T) {
-			a, b := newHasher(m), newHasher(m)
+			var runs atomic.Int64
+			a, b := newHasher(m, &runs), newHasher(m, &runs)
 			defer a.end()
 			defer b.end()
 			stored := make([]byte, m.PaddedSize(0))
@@ -73,7 +75,7 @@ func TestAHasherTakesAnyNumbers(t *testing.T) {
 	m.Files = []content.File{{Path: []string{"x"}, Length: 40 << 10}}
 	m.Seal()
 	rapid.Check(t, func(t *rapid.T) {
-		h := newHasher(m)
+		h := newHasher(m, new(atomic.Int64))
 		var events []event
 		for range rapid.IntRange(0, 40).Draw(t, "events") {
 			e := event{msg: wire.Message{ID: wire.Piece}}

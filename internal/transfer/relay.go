@@ -66,7 +66,7 @@ func (r *relay) take(buf []event) []event {
 // on until the reader has ended, whose last event it passes on.
 func (t *Transfer) hashArrivals(r *relay) {
 	defer t.wg.Done()
-	h := newHasher(t.manifest)
+	h := newHasher(t.manifest, &t.runs)
 	defer h.end()
 	var buf []event
 	for {

@@ -51,6 +51,7 @@ type Transfer struct {
 	store    store.Pieces
 
 	hashing atomic.Bool  // the manifest is known: what arrives is hashed
+	runs    atomic.Int64 // of the hashers
 	pieces  atomic.Int64 // number of pieces, -1 before metadata
 	figures figures      // for the finders
 
