@@ -85,7 +85,11 @@ func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
 	c.client = wire.ClientName(hs.PeerID)
 	c.ctx, c.cancel = context.WithCancel(t.ctx)
 	c.out.wake = make(chan struct{}, 1)
-	c.rd = wire.NewReader(nc, wire.Limits{Pieces: int(max(t.pieces.Load(), 0)), Block: func(n int) []byte { return c.blocks(n) }})
+	limits := wire.Limits{Pieces: int(max(t.pieces.Load(), 0)), Block: func(n int) []byte { return c.blocks(n) }}
+	if a, ok := nc.(transport.Awaiter); ok {
+		limits.Await = a.Await
+	}
+	c.rd = wire.NewReader(nc, limits)
 	c.lastRecv.Store(t.now.UnixNano())
 	c.lastSent.Store(t.now.UnixNano())
 	t.conns = append(t.conns, c)

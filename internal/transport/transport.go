@@ -59,6 +59,13 @@ type Meter interface {
 	Acked() (uint64, bool)
 }
 
+// Awaiter is a Conn whose reader need not wake for every packet: after Await(n)
+// a Read that finds nothing sleeps until n bytes have come or the connection
+// ends. Await(1) goes back to normal. For the reading goroutine only.
+type Awaiter interface {
+	Await(n int)
+}
+
 // BuffersWriter is a Conn that sends several buffers at the cost of one: by
 // writev where the bytes go out as they are, by one joined Write where they are
 // enciphered. Like net.Buffers.WriteTo it consumes bufs, but not the bytes

@@ -21,6 +21,10 @@ type Limits struct {
 	// into; it must have length n. The caller of Read owns it from then on. Nil:
 	// Payload is valid until the next Read, as for other messages.
 	Block func(n int) []byte
+	// Await, if not nil, is told before a wait for more of a block how many
+	// bytes are missing, and with 1 that the wait is over: a connection that
+	// can sleep until then saves a wake-up per packet.
+	Await func(n int)
 	// Buffer is how much is read at a time, in bytes; 0 is DefaultBuffer and
 	// MaxControl the least.
 	Buffer int
@@ -29,10 +33,14 @@ type Limits struct {
 // DefaultBuffer is how much a Reader reads at a time, in bytes.
 const DefaultBuffer = 64 << 10
 
+// minAwait is for how many missing bytes Await is worth two system calls.
+const minAwait = 4 << 10
+
 // Reader reads messages. Its methods but SetPieces are for one goroutine.
 type Reader struct {
 	r        *bufio.Reader
 	block    func(n int) []byte
+	await    func(n int)
 	maxBlock int
 	pieces   atomic.Int64
 	hashes   []content.Hash // reused between messages
@@ -50,6 +58,7 @@ func NewReader(r io.Reader, l Limits) *Reader {
 	rd := &Reader{
 		r:        bufio.NewReaderSize(r, max(l.Buffer, MaxControl)),
 		block:    l.Block,
+		await:    l.Await,
 		maxBlock: min(l.MaxBlock, MaxBlock),
 	}
 	rd.SetPieces(l.Pieces)
@@ -123,8 +132,33 @@ func (r *Reader) readPiece(m *Message, n int) error {
 		return within(err, 1)
 	}
 	m.Payload = r.block(n)[:n]
-	_, err = io.ReadFull(r.r, m.Payload)
-	return within(err, 1)
+	return within(r.fill(m.Payload), 1)
+}
+
+// fill reads all of p. Each wait is for what is still missing and no more: to
+// wait for bytes beyond it would be to wait for a message that may never come.
+func (r *Reader) fill(p []byte) error {
+	waiting := false
+	for len(p) > 0 {
+		switch {
+		case r.await == nil || r.r.Buffered() > 0: // no wait
+		case len(p) > minAwait:
+			r.await(len(p))
+			waiting = true
+		case waiting:
+			r.await(1)
+			waiting = false
+		}
+		n, err := r.r.Read(p)
+		p = p[n:]
+		if err != nil && len(p) > 0 {
+			return err
+		}
+	}
+	if waiting {
+		r.await(1)
+	}
+	return nil
 }
 
 // body returns the next n bytes, valid until the next Read. What does not fit

@@ -23,6 +23,7 @@ var (
 	_ transport.BuffersWriter = (*plain)(nil)
 	_ transport.BuffersWriter = (*stream)(nil)
 	_ transport.BuffersWriter = (*link)(nil)
+	_ transport.Awaiter       = (*plain)(nil)
 	_ io.ReaderFrom           = (*plain)(nil) // sendfile
 )
 
@@ -84,6 +85,9 @@ func newPlain(f facts) *plain {
 	f.path = transport.PathPlain
 	return &plain{TCPConn: f.tcp, facts: f, closer: closer{release: f.release}}
 }
+
+// Await implements transport.Awaiter.
+func (p *plain) Await(n int) { setAwait(p.TCPConn, n) }
 
 // WriteBuffers implements transport.BuffersWriter by writev.
 func (p *plain) WriteBuffers(bufs *net.Buffers) (int64, error) { return bufs.WriteTo(p.TCPConn) }

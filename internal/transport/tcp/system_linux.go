@@ -19,6 +19,17 @@ func setNotSent(c *net.TCPConn, n int) {
 	})
 }
 
+// setAwait tells the system how many bytes are worth waking a reader for.
+func setAwait(c *net.TCPConn, n int) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = rc.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, n)
+	})
+}
+
 // info asks the system about c.
 func info(c *net.TCPConn) (*unix.TCPInfo, bool) {
 	rc, err := c.SyscallConn()

@@ -34,3 +34,36 @@ func TestUnsentIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A reader that awaits a block sleeps through its packets, and not past its end.
+func TestAwaitSleepsUntilEnoughIsThere(t *testing.T) {
+	out, in := connect(t, tcp.Config{}, public, preface)
+	const n = 8 << 10
+	woke := make(chan int, 1)
+	in.(transport.Awaiter).Await(n)
+	go func() {
+		got, err := in.Read(make([]byte, 2*n))
+		if err != nil {
+			got = -1
+		}
+		woke <- got
+	}()
+	half := make([]byte, n/2)
+	if _, err := out.Write(half); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-woke:
+		if got != n/2 { // the bytes may have been there before the read began
+			t.Fatalf("read %d bytes of %d", got, n/2)
+		}
+		return
+	case <-time.After(50 * time.Millisecond):
+	}
+	if _, err := out.Write(half); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-woke; got != n {
+		t.Fatalf("read %d bytes of %d", got, n)
+	}
+}

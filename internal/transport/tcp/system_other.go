@@ -8,6 +8,7 @@ import (
 )
 
 func setNotSent(*net.TCPConn, int) {}
+func setAwait(*net.TCPConn, int)   {}
 
 func rtt(*net.TCPConn) (time.Duration, bool) { return 0, false }
 func unsent(*net.TCPConn) (int, bool)        { return 0, false }
