@@ -107,15 +107,15 @@ func (t *Transfer) verifyLater(w write) {
 }
 
 // verify checks a piece against every hash that is known of it. With leaves the
-// SHA-256 was computed on arrival, with sum the SHA-1; otherwise the piece is
-// read back. The error is of kind fault.Corrupt or fault.Conflict, errUnknown, or
+// SHA-256 was computed on arrival, with sum the SHA-1; otherwise, and for the
+// SHA-1 of a hybrid, the piece is read back. The error is of kind fault.Corrupt or fault.Conflict, errUnknown, or
 // the store's.
 func (t *Transfer) verify(w write, scratch *[]byte) error {
 	m, piece, leaves := t.manifest, w.piece, w.leaves
 	switch {
-	case m.HasV1 && w.sum != nil && (leaves != nil || !m.HasV2):
+	case w.sum != nil: // v1 alone
 		if *w.sum != m.Pieces1[piece] {
-			return t.blame(piece, leaves, fault.Errorf(fault.Corrupt, "piece %d: v1 hash mismatch", piece))
+			return fault.Errorf(fault.Corrupt, "piece %d: v1 hash mismatch", piece)
 		}
 	case m.HasV1 || leaves == nil:
 		data := grow(scratch, m.PieceSize(piece))

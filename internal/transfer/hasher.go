@@ -8,20 +8,14 @@ import (
 	"tandem/internal/content"
 )
 
-// hashBatch is how many events a hasher works on at once: enough for its two
-// halves to pay, few enough for the owner not to wait.
-const hashBatch = 16
-
 // hasher computes what can be known of a connection's blocks as they arrive: the
-// leaf hash of each (v2), and the SHA-1 of a piece whose blocks come in order
-// (v1), so that nothing has to be read back. Of hybrid content both are computed
-// at the same time.
+// leaf hash of each (v2), or the SHA-1 of a piece whose blocks come in order (v1),
+// so that it need not be read back. The SHA-1 of hybrid content is left to the
+// hash workers: reading a piece back costs less than waiting for a second hash.
 type hasher struct {
 	m    *content.Manifest
 	run  run
 	runs *atomic.Int64 // of the transfer, so that none is taken for another
-
-	work, done chan []event // to and from the half that does SHA-1; nil: no such half
 }
 
 // run is a piece that arrives in order on one connection.
@@ -33,68 +27,25 @@ type run struct {
 }
 
 // newHasher is called once m is known; runs counts those of all hashers of a
-// transfer. End releases the hasher.
+// transfer.
 func newHasher(m *content.Manifest, runs *atomic.Int64) *hasher {
 	h := &hasher{m: m, runs: runs}
-	if m.HasV1 {
-		h.run.sum = sha1.New()
-	}
-	if m.HasV1 && m.HasV2 {
-		h.work, h.done = make(chan []event), make(chan []event)
-		go h.half()
-	}
+	h.run.sum = sha1.New()
 	return h
 }
 
-// half is the other goroutine of a hybrid's hasher, which waits for it.
-func (h *hasher) half() {
-	for batch := range h.work {
-		h.follow(batch)
-		h.done <- batch
-	}
-	close(h.done)
-}
-
-func (h *hasher) end() {
-	if h.work != nil {
-		close(h.work)
-		<-h.done
-	}
-}
-
-// hash hashes the blocks among events.
-func (h *hasher) hash(events []event) {
-	both := h.work != nil && len(events) > 1
-	switch {
-	case both:
-		h.work <- events
-	case h.m.HasV1:
-		h.follow(events)
-	}
+// hash hashes b, which a peer says is at begin of piece.
+func (h *hasher) hash(piece, begin int, b *block) {
+	b.run, b.whole = 0, false
 	if h.m.HasV2 {
-		for i := range events {
-			if b := events[i].block; b != nil {
-				b.leaf = content.LeafHash(b.data[:b.n])
-			}
-		}
+		b.leaf = content.LeafHash(b.data[:b.n])
+		return
 	}
-	if both {
-		<-h.done
-	}
+	h.follow(piece, begin, b)
 }
 
-// follow feeds the blocks among events to the running SHA-1.
-func (h *hasher) follow(events []event) {
-	for i := range events {
-		if b := events[i].block; b != nil {
-			b.run, b.whole = 0, false
-			h.block(int(events[i].msg.Index), int(events[i].msg.Begin), b)
-		}
-	}
-}
-
-// block takes a block that a peer says is at begin of piece.
-func (h *hasher) block(piece, begin int, b *block) {
+// follow feeds b to the running SHA-1 if it is next.
+func (h *hasher) follow(piece, begin int, b *block) {
 	r := &h.run
 	if begin == 0 && piece < h.m.NumPieces() {
 		r.id, r.piece, r.next = h.runs.Add(1), piece, 0
@@ -113,15 +64,9 @@ func (h *hasher) block(piece, begin int, b *block) {
 	if r.next < size {
 		return
 	}
-	for pad := h.m.PaddedSize(piece) - size; pad > 0; pad -= len(padding) {
-		r.sum.Write(padding[:min(pad, len(padding))])
-	}
 	r.sum.Sum(b.sum[:0])
 	b.whole, r.id = true, 0
 }
-
-// padding is what v1 hashes have behind the end of a hybrid's files.
-var padding [16 << 10]byte
 
 // arrival is what the owner knows of the SHA-1 of a piece being fetched: it need
 // not be read back once every block of it was accepted from one run.

@@ -162,7 +162,7 @@ func (t *Transfer) payload(c *conn, m *wire.Message, k *block) error {
 		t.leavesOf(b.Piece)[b.Begin/content.BlockSize] = k.leaf
 	}
 	k.piece, k.begin = b.Piece, b.Begin
-	if t.manifest.HasV1 {
+	if !t.manifest.HasV2 {
 		a := t.arrivals[b.Piece]
 		if a == nil {
 			a = new(arrival)

@@ -67,22 +67,20 @@ func (r *relay) take(buf []event) []event {
 func (t *Transfer) hashArrivals(r *relay) {
 	defer t.wg.Done()
 	h := newHasher(t.manifest, &t.runs)
-	defer h.end()
 	var buf []event
 	for {
 		buf = r.take(buf)
 		if len(buf) == 0 {
 			return
 		}
-		for rest := buf; len(rest) > 0; {
-			n := min(len(rest), hashBatch)
-			h.hash(rest[:n])
-			for i := range rest[:n] {
-				if !t.mail.putWait(rest[i]) {
-					t.budget.put(rest[i].block)
-				}
+		for i := range buf {
+			e := &buf[i]
+			if e.block != nil {
+				h.hash(int(e.msg.Index), int(e.msg.Begin), e.block)
 			}
-			rest = rest[n:]
+			if !t.mail.putWait(*e) {
+				t.budget.put(e.block)
+			}
 		}
 	}
 }
