@@ -38,6 +38,14 @@ interop: build ## the whole matrix of real clients (root)
 soak: build ## the long loops: 100 kills
 	TANDEM_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -v ./test/crash -kills 100
 
+.PHONY: bench-hash
+bench-hash: ## hashing a 4 GiB file against hashing memory, same goroutines
+	TANDEM_BENCH_MIB=4096 $(GO) test -run='^$$' -bench=HashFiles ./internal/content
+
+.PHONY: bench-sim
+bench-sim: ## the strategy's scenarios in virtual time, as multiples of the bound
+	$(GO) test -run='^$$' -bench=Scenario -benchtime=1x ./internal/swarm
+
 .PHONY: bench-swarm
 bench-swarm: build ## beside real clients on shaped links (root); writes docs/benchmarks.md
 	$(GO) run ./test/bench/swarm -tandem $(BIN) -out docs/benchmarks.md
