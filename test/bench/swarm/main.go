@@ -72,7 +72,7 @@ func bench(ctx context.Context) error {
 			if !s.has(peers.Kind(kind)) {
 				continue
 			}
-			for i := range *repeats {
+			for i := range max(*repeats, s.repeats) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}

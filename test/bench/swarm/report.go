@@ -43,44 +43,48 @@ type report struct {
 
 func (r *report) add(x row) { r.rows = append(r.rows, x) }
 
-// write puts the report into the part of the file between its markers, or makes
-// the file.
+// write puts the section of each scenario that was run between its markers in
+// the file, or at the end; other sections stay.
 func (r *report) write(path string) error {
-	const from, to = "<!-- bench-swarm -->\n", "<!-- /bench-swarm -->\n"
 	old, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	head, rest, found := strings.Cut(string(old), from)
-	_, tail, closed := strings.Cut(rest, to)
-	if !found || !closed {
-		head, tail = string(old), ""
+	text := string(old)
+	for _, s := range scenarios() {
+		if rows := r.of(s.name); len(rows) > 0 {
+			text = put(text, s.name, r.section(s, rows))
+		}
 	}
-	return os.WriteFile(path, []byte(head+from+r.markdown()+to+tail), 0o644)
+	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-func (r *report) markdown() string {
+// put replaces the part of text between the markers of name.
+func put(text, name, section string) string {
+	from, to := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
+	head, rest, found := strings.Cut(text, from)
+	_, tail, closed := strings.Cut(rest, to)
+	if !found || !closed {
+		head, tail = text, "\n"
+	}
+	return head + from + section + to + tail
+}
+
+func (r *report) section(s scenario, rows []row) string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Measured %s, commit %s, %s, %d cores, Linux %s. Made by `make bench-swarm`.\n\n",
+	fmt.Fprintf(&b, "### %s\n\nTarget: %s.", s.title, s.target)
+	if bound := s.b2(); bound > 0 && s.stagger == 0 {
+		fmt.Fprintf(&b, " Bound B2: %.2f s.", bound)
+	}
+	fmt.Fprintf(&b, " Measured %s, commit %s, %s, %d cores, Linux %s.\n\n",
 		r.started.Format("2006-01-02"), output("git", "rev-parse", "--short", "HEAD"), runtime.Version(), runtime.NumCPU(), output("uname", "-r"))
-	for _, s := range scenarios() {
-		rows := r.of(s.name)
-		if len(rows) == 0 {
-			continue
+	fmt.Fprint(&b, "| client | finished | last (s) | median (s) | last / bound | CPU (s) | largest process (MiB) | seeder (MiB) | machine busy | |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, x := range rows {
+		if s.stagger > 0 {
+			x.bound = 0
 		}
-		fmt.Fprintf(&b, "### %s\n\nTarget: %s.", s.title, s.target)
-		if bound := s.b2(); bound > 0 && s.stagger == 0 {
-			fmt.Fprintf(&b, " Bound B2: %.2f s.", bound)
-		}
-		fmt.Fprint(&b, "\n\n| client | finished | last (s) | median (s) | last / bound | CPU (s) | largest process (MiB) | seeder (MiB) | machine busy | |\n|---|---|---|---|---|---|---|---|---|---|\n")
-		for _, x := range rows {
-			if s.stagger > 0 {
-				x.bound = 0
-			}
-			fmt.Fprintf(&b, "| %s | %d of %d | %.2f | %.2f | %s | %.2f | %d | %d | %.0f %% | %s |\n", x.client, x.finished, x.receivers,
-				x.last.Seconds(), x.median.Seconds(), x.ratio(), x.cpu.Seconds(), x.peakRSS>>20, x.seedRSS>>20, 100*x.load, x.remark())
-		}
-		fmt.Fprintln(&b)
+		fmt.Fprintf(&b, "| %s | %d of %d | %.2f | %.2f | %s | %.2f | %d | %d | %.0f %% | %s |\n", x.client, x.finished, x.receivers,
+			x.last.Seconds(), x.median.Seconds(), x.ratio(), x.cpu.Seconds(), x.peakRSS>>20, x.seedRSS>>20, 100*x.load, x.remark())
 	}
 	return b.String()
 }

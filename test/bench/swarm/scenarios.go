@@ -19,6 +19,7 @@ type scenario struct {
 	killAt  float64     // seconds after the first receiver's start; 0: never
 	stagger time.Duration
 	only    []peers.Kind
+	repeats int // at least
 	run     func(context.Context, scenario, peers.Kind, string) ([]row, error)
 }
 
@@ -71,6 +72,7 @@ func scenarios() []scenario {
 		with("joining", "10 receivers joining one by one, 2 s apart", "not slower than libtorrent", func(s *scenario) { s.links, s.stagger, s.only = equal(10), 2*time.Second, fast[:2] }),
 		with("pair", "1 seeder, 1 receiver, unshaped, 1 GiB", "<= 0.6 x libtorrent's wall, <= its CPU", func(s *scenario) {
 			s.links, s.seedUp, s.bytes, s.only = []real.Link{{Offload: true}}, 0, 1<<30, fast
+			s.repeats = 3
 		}),
 		with("fifty", "one node serving 50 peers", "seeder <= 100 MB resident", func(s *scenario) {
 			s.links, s.only, s.seedUp = equal(50), own, 100e6
