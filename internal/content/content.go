@@ -145,8 +145,13 @@ func (m *Manifest) PieceSize(i int) int {
 	return int(end - start)
 }
 
-// PaddedSize returns the size of piece i as v1 clients see it: with padding.
+// PaddedSize returns the size of piece i as other clients may ask for it: with
+// padding. In v2-only content that is the piece length everywhere: libtorrent
+// asks for whole blocks behind the end of a file.
 func (m *Manifest) PaddedSize(i int) int {
+	if !m.HasV1 {
+		return int(m.PieceLength)
+	}
 	start := int64(i) * m.PieceLength
 	return int(min(m.PieceLength, m.span-start))
 }

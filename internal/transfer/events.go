@@ -170,7 +170,11 @@ func (t *Transfer) carryOut(a *swarm.Action) {
 		t.ban(c, a.Reason, a.Text)
 		return
 	case swarm.SendHave:
+		// It goes with the next message or the next tick: alone it would cost
+		// a packet, and its acknowledgement, for nine bytes.
 		b.ID = wire.Have
+		c.ctl = wire.AppendMessage(c.ctl, &b)
+		return
 	case swarm.SendChoke:
 		b.ID = wire.Choke
 	case swarm.SendUnchoke:

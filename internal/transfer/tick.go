@@ -31,6 +31,11 @@ func (t *Transfer) tick() {
 	if t.sw != nil && len(t.conns) > 0 {
 		t.sw.Tick(t.now)
 	}
+	for _, c := range t.conns {
+		if len(c.ctl) > 0 { // haves that found no company
+			t.touch(c)
+		}
+	}
 	t.dialSome()
 	t.tellPeers()
 	if t.now.Sub(t.secondAt) < time.Second {
