@@ -59,7 +59,7 @@ func (a *arena) awaitAnnounced(ctx context.Context, node netip.AddrPort, key con
 		"t": "tt", "y": "q", "q": "get_peers", "ro": 1, // BEP 43: not a node to remember
 		"a": map[string]any{"id": strings.Repeat("q", 20), "info_hash": key[:]},
 	})
-	buf := make([]byte, 2048)
+	buf, answers := make([]byte, 2048), 0
 	for ctx.Err() == nil {
 		if _, err := conn.WriteTo(query, net.UDPAddrFromAddrPort(node)); err != nil {
 			a.t.Fatal(err)
@@ -77,6 +77,7 @@ func (a *arena) awaitAnnounced(ctx context.Context, node netip.AddrPort, key con
 		if !ok {
 			continue // a query of its own
 		}
+		answers++
 		if _, ok := r.Dict("token"); !ok {
 			a.t.Fatalf("%s answers get_peers without a token: %q", node, buf[:n])
 		}
@@ -85,5 +86,5 @@ func (a *arena) awaitAnnounced(ctx context.Context, node netip.AddrPort, key con
 		}
 		<-time.After(300 * time.Millisecond)
 	}
-	a.t.Fatalf("nobody announced to %s: %v", node, ctx.Err())
+	a.t.Fatalf("nobody announced to %s, which answered %d times: %v", node, answers, ctx.Err())
 }
