@@ -200,6 +200,7 @@ func (a *arena) content(folder bool, v peers.Versions, trackers ...string) (dir 
 
 func (a *arena) start(kind peers.Kind, job peers.Job) *peers.Proc {
 	a.t.Helper()
+	job.Args = append(job.Args, "-v") // a failure prints the end of the log
 	job.Bin, job.State = bin, filepath.Join(a.dir, "state-"+job.Host.Name)
 	if job.Dir == "" {
 		job.Dir = filepath.Join(a.dir, "got-"+job.Host.Name)

@@ -270,7 +270,7 @@ func (p *Proc) tandemArgs() []string {
 	} else {
 		args = []string{"get", p.source(), "--keep-seeding", "forever"}
 	}
-	args = append(args, "--dir", j.Dir, "--listen", listen, "--json", "--no-portmap", "-v")
+	args = append(args, "--dir", j.Dir, "--listen", listen, "--json", "--no-portmap")
 	if !j.LAN {
 		args = append(args, "--no-lan")
 	}
