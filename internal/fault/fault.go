@@ -30,12 +30,18 @@ const (
 	Closed                  // the object was closed or the operation cancelled
 	Conflict                // two descriptions of one content disagree (hybrid v1 against v2)
 	Unreachable             // no source could be reached
+
+	Unauthenticated // nobody said who asks, or what they said does not hold
+	Quota           // over a quota
+	Limited         // too many attempts: try again later
+	Gone            // it was there and has ended: expired, revoked, used up
+	Precondition    // a condition the caller set does not hold
 )
 
 var names = [...]string{
 	"other", "invalid", "not-found", "corrupt", "permission", "full", "exists",
 	"busy", "refused", "protocol", "timeout", "changed", "closed", "conflict",
-	"unreachable",
+	"unreachable", "unauthenticated", "quota", "limited", "gone", "precondition",
 }
 
 // String returns the stable name of k.

@@ -39,7 +39,7 @@ func TestNamesAreStable(t *testing.T) {
 	want := []string{
 		"other", "invalid", "not-found", "corrupt", "permission", "full", "exists",
 		"busy", "refused", "protocol", "timeout", "changed", "closed", "conflict",
-		"unreachable",
+		"unreachable", "unauthenticated", "quota", "limited", "gone", "precondition",
 	}
 	for i, name := range want {
 		if got := fault.Kind(i).String(); got != name {
