@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"tandem/test/bench/page"
 )
 
 // row is one measured run.
@@ -43,31 +43,17 @@ type report struct {
 
 func (r *report) add(x row) { r.rows = append(r.rows, x) }
 
-// write puts the section of each scenario that was run between its markers in
-// the file, or at the end; other sections stay.
+// write puts the section of each scenario that was run into the file.
 func (r *report) write(path string) error {
-	old, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	text := string(old)
+	var names []string
+	sections := map[string]string{}
 	for _, s := range scenarios() {
+		names = append(names, s.name)
 		if rows := r.of(s.name); len(rows) > 0 {
-			text = put(text, s.name, r.section(s, rows))
+			sections[s.name] = r.section(s, rows)
 		}
 	}
-	return os.WriteFile(path, []byte(text), 0o644)
-}
-
-// put replaces the part of text between the markers of name.
-func put(text, name, section string) string {
-	from, to := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
-	head, rest, found := strings.Cut(text, from)
-	_, tail, closed := strings.Cut(rest, to)
-	if !found || !closed {
-		head, tail = text, "\n"
-	}
-	return head + from + section + to + tail
+	return page.Write(path, names, sections)
 }
 
 func (r *report) section(s scenario, rows []row) string {
@@ -76,8 +62,7 @@ func (r *report) section(s scenario, rows []row) string {
 	if bound := s.b2(); bound > 0 && s.stagger == 0 {
 		fmt.Fprintf(&b, " Bound B2: %.2f s.", bound)
 	}
-	fmt.Fprintf(&b, " Measured %s, commit %s, %s, %d cores, Linux %s.\n\n",
-		r.started.Format("2006-01-02"), output("git", "rev-parse", "--short", "HEAD"), runtime.Version(), runtime.NumCPU(), output("uname", "-r"))
+	fmt.Fprintf(&b, " %s\n\n", page.Measured(r.started))
 	fmt.Fprint(&b, "| client | finished | last (s) | median (s) | last / bound | CPU (s) | largest process (MiB) | seeder (MiB) | machine busy | |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, x := range rows {
 		if s.stagger > 0 {
@@ -107,11 +92,6 @@ func (r *report) of(name string) []row {
 	return out
 }
 
-func output(name string, args ...string) string {
-	b, _ := exec.Command(name, args...).Output()
-	return strings.TrimSpace(string(b))
-}
-
 func splitArgs(s string) []string { return strings.Fields(s) }
 
 // resident returns the resident set of a process in bytes.
@@ -122,30 +102,4 @@ func resident(pid int) (int64, error) {
 	}
 	n, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
 	return n * int64(os.Getpagesize()), err
-}
-
-// loadMeter measures how busy the machine was.
-type loadMeter struct{ busy, total int64 }
-
-func startLoad() loadMeter { b, t := jiffies(); return loadMeter{b, t} }
-
-func (l loadMeter) stop() float64 {
-	b, t := jiffies()
-	if t == l.total {
-		return 0
-	}
-	return float64(b-l.busy) / float64(t-l.total)
-}
-
-func jiffies() (busy, total int64) {
-	b, _ := os.ReadFile("/proc/stat")
-	line, _, _ := strings.Cut(string(b), "\n")
-	for i, f := range strings.Fields(line)[1:] {
-		n, _ := strconv.ParseInt(f, 10, 64)
-		total += n
-		if i != 3 && i != 4 { // idle, iowait
-			busy += n
-		}
-	}
-	return busy, total
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tandem/internal/lab/real"
+	"tandem/test/bench/page"
 	"tandem/test/peers"
 )
 
@@ -99,7 +100,7 @@ func runSwarm(ctx context.Context, s scenario, kind peers.Kind, dir string) ([]r
 
 func (f *field) measure(ctx context.Context, s scenario, kind peers.Kind) (row, error) {
 	r := row{scenario: s.name, client: string(kind), bound: s.b2(), receivers: len(f.hosts)}
-	load := startLoad()
+	load := page.StartLoad()
 	seeder, err := f.seed(ctx, kind)
 	if err != nil {
 		return r, err
@@ -145,7 +146,7 @@ func (f *field) measure(ctx context.Context, s scenario, kind peers.Kind) (row, 
 		}
 		times = append(times, p.Completed().Sub(start))
 	}
-	r.load = load.stop()
+	r.load = load.Stop()
 	seeder.Kill()
 	for _, p := range procs {
 		p.Kill()
