@@ -10,13 +10,18 @@ package origin
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"tandem/internal/catalog"
+	"tandem/internal/content"
+	"tandem/internal/fault"
 	"tandem/internal/policy"
 	"tandem/internal/store"
 )
@@ -45,6 +50,9 @@ type Argon2 struct {
 	Threads uint8
 }
 
+// DefaultArgon2 is OWASP's advice for argon2id: 19 MiB, two passes, one thread.
+func DefaultArgon2() Argon2 { return Argon2{Time: 2, Memory: 19 << 10, Threads: 1} }
+
 // Server is the central server.
 type Server struct {
 	cfg Config
@@ -67,6 +75,8 @@ type Caller struct {
 	Link    *catalog.Link
 	Remote  netip.Addr
 	Request string // request ID
+
+	proof content.Hash // of the session's or token's secret: renew finds it again
 }
 
 // Place names a file or folder: a collection's name and a path below it, "/"
@@ -93,12 +103,68 @@ type Listing struct {
 }
 
 // New makes a Server; Run does its work in the background. The error is the catalog's.
-func New(ctx context.Context, cfg Config) (*Server, error) { return nil, errNotBuilt }
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.Catalog == nil || cfg.Blobs == nil {
+		return nil, fault.Errorf(fault.Invalid, "start server: no catalog or no store of blobs")
+	}
+	cfg.fill()
+	if _, err := cfg.Catalog.Changed(ctx); err != nil {
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	s := &Server{cfg: cfg}
+	if err := s.people.open(cfg); err != nil {
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	return s, nil
+}
+
+// fill gives what is not set its default.
+func (c *Config) fill() {
+	const day = 24 * time.Hour
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Passwords == (Argon2{}) {
+		c.Passwords = DefaultArgon2()
+	}
+	for _, d := range []struct {
+		of   *time.Duration
+		days time.Duration
+	}{{&c.KeepTrash, 30}, {&c.KeepVersions, 30}, {&c.UploadTTL, 7}, {&c.SessionTTL, 30}} {
+		if *d.of <= 0 {
+			*d.of = d.days * day
+		}
+	}
+}
+
+// now is the time as the catalog keeps it.
+func (s *Server) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // Run counts and audits downloads (at most 1 s late), ends transfers whose permission
 // ended, makes .torrent files and clears away what nobody can reach any more, until ctx
 // ends; then it writes down what is still to be counted and returns.
-func (s *Server) Run(ctx context.Context) error { return errNotBuilt }
+func (s *Server) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	var errs [2]error
+	parts.Go(func() { errs[0] = s.runFiles(ctx) })
+	parts.Go(func() { errs[1] = s.runPeople(ctx) })
+	parts.Wait()
+	return errors.Join(errs[:]...)
+}
 
 // Ready says whether the catalog and the store answer, within ctx.
-func (s *Server) Ready(ctx context.Context) error { return errNotBuilt }
+func (s *Server) Ready(ctx context.Context) error {
+	if err := s.cfg.Catalog.Probe(ctx); err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	if err := s.cfg.Blobs.Probe(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}

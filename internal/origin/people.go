@@ -8,8 +8,6 @@ import (
 	"tandem/internal/policy"
 )
 
-type people struct{}
-
 // --- set-up and sign-in
 
 // SetupToken returns the one-time token of the set-up page: made anew at each start while there is no admin,
@@ -34,9 +32,6 @@ func (s *Server) MakeAdmin(ctx context.Context, name, password string) (catalog.
 func (s *Server) Login(ctx context.Context, c Caller, name, password, agent string) (secret string, _ Caller, _ error) {
 	return "", c, errNotBuilt
 }
-
-// RetryAfter returns the wait that a fault.Limited or fault.Busy error asks for.
-func RetryAfter(err error) (time.Duration, bool) { return 0, false }
 
 // Authenticate finds who holds secret, a session's or an API token's, and completes c. Wrong ones are limited
 // as passwords are. Answers are remembered for at most a second.

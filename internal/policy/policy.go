@@ -112,8 +112,3 @@ type Decision struct {
 	Visible bool
 	Reason  Reason
 }
-
-// Decide answers whether s may do a on o at now.
-func Decide(s Subject, a Action, o Object, now time.Time) Decision {
-	return Decision{Reason: NobodyThere}
-}
