@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/internal/content"
+	"tandem/internal/fault"
 )
 
 // Blobs keeps finished content, each file once, named by its BEP 52 root. The
@@ -73,22 +74,51 @@ type StageInfo struct {
 
 // Stage is an upload on its way. It is used by one goroutine at a time.
 type Stage interface {
-	// Write appends. Bytes are not durable before Sync or Commit.
+	// Write appends. Bytes are not durable before Sync or Commit. A Write that
+	// fails has taken nothing (n is 0), and p is not kept. fault.Busy: another
+	// Stage of the same id took over.
 	io.Writer
 	// Offset returns how many bytes were accepted.
 	Offset() int64
 	// Sync makes bytes durable and returns how many are; on an object store
 	// that may be fewer than Offset, since parts have a least size. Such a
-	// rest is made durable by Close.
+	// rest is made durable by Close. After a Sync that failed, what
+	// it returns is still durable and everything behind it is lost: the Stage
+	// is of no more use but for Close and Discard.
 	Sync(ctx context.Context) (durable int64, err error)
 	// Commit makes everything durable and shows it as root, in one step: after a
 	// crash it is there whole or not at all. Commits at the same time share
 	// one sync of the device. What was kept under root is replaced. The Stage is closed
-	// by a Commit that succeeds.
+	// by a Commit that succeeds; after one that failed it can only be closed
+	// (resumable where it was durable before) or discarded.
 	Commit(ctx context.Context, root content.Hash) error
 	// Close makes everything durable for a later Stage of the same id and
 	// returns how many bytes are.
 	Close(ctx context.Context) (durable int64, err error)
-	// Discard closes and deletes.
+	// Discard closes and deletes. It does nothing once the Stage is closed.
 	Discard() error
+}
+
+// CheckStage refuses what no driver can stage, as fault.Invalid.
+func CheckStage(id string, offset, size int64) error {
+	good := len(id) >= 1 && len(id) <= 64
+	for i := range len(id) {
+		good = good && (id[i] >= 'a' && id[i] <= 'z' || id[i] >= '0' && id[i] <= '9')
+	}
+	switch {
+	case !good:
+		return fault.Errorf(fault.Invalid, "stage %q: not a name of 1 to 64 of a-z and 0-9", id)
+	case offset < 0 || size < -1 || size >= 0 && offset > size:
+		return fault.Errorf(fault.Invalid, "stage %s: offset %d of %d bytes", id, offset, size)
+	}
+	return nil
+}
+
+// CheckCommit refuses empty content and the zero root, as fault.Invalid: an
+// empty file is never stored.
+func CheckCommit(root content.Hash, size int64) error {
+	if root.IsZero() || size == 0 {
+		return fault.Errorf(fault.Invalid, "commit %d bytes as %x: empty content is not stored", size, root)
+	}
+	return nil
 }
