@@ -170,11 +170,36 @@ func (pg *PG) Database(t testing.TB) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
-	c, err := pgx.Connect(ctx, pg.url("postgres"))
+	url, err := pg.database(ctx)
 	must(t, err)
+	return url
+}
+
+func (pg *PG) database(ctx context.Context) (string, error) {
+	c, err := pgx.Connect(ctx, pg.url("postgres"))
+	if err != nil {
+		return "", err
+	}
 	defer c.Close(ctx)
 	name := "t" + strconv.FormatInt(pg.next.Add(1), 10)
-	_, err = c.Exec(ctx, "CREATE DATABASE "+name)
-	must(t, err)
-	return pg.url(name)
+	if _, err := c.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	return pg.url(name), nil
+}
+
+// NewCluster starts a cluster for a program that is no test and returns the
+// URL of a database in it, and what ends it.
+func NewCluster() (url string, stop func(), err error) {
+	pg, err := newPG()
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	if url, err = pg.database(ctx); err != nil {
+		pg.remove()
+		return "", nil, err
+	}
+	return url, pg.remove, nil
 }

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tandem/test/engines"
+	"tandem/test/peers"
+	"tandem/test/servers"
+)
+
+// pair is tandem and nginx serving the same file.
+type pair struct {
+	tandem      *servers.Server
+	nginxAddr   string
+	stop        func()
+	link, login string // path of a share link's download; Authorization header
+}
+
+const collection = "bench"
+
+func startPair(ctx context.Context, b *bench, name string, size int64) (*pair, error) {
+	file := filepath.Join(b.dir, "www", name)
+	if err := peers.WriteRandom(file, size, 7); err != nil {
+		return nil, err
+	}
+	p := &pair{}
+	addr, stop, err := engines.Nginx(filepath.Dir(file), 2)
+	if err != nil {
+		return nil, err
+	}
+	p.nginxAddr = addr
+	s, err := servers.New(ctx, servers.Options{Dir: filepath.Join(b.dir, "tandem")})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	p.tandem = s
+	p.stop = func() { stop(); _ = s.Stop() }
+	for _, args := range [][]string{{"collection", "create", collection}, {"put", file, collection}} {
+		if _, err := s.Opts.Run(ctx, args...); err != nil {
+			p.stop()
+			return nil, err
+		}
+	}
+	if p.link, err = share(ctx, s, collection+"/"+name); err == nil {
+		p.login, err = bearer(ctx, s.URL)
+	}
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// share makes a link and returns the path of its download.
+func share(ctx context.Context, s *servers.Server, what string) (string, error) {
+	text, err := s.Opts.Run(ctx, "link", what, "--json")
+	if err != nil {
+		return "", err
+	}
+	var link struct {
+		URL string `json:"url"`
+	}
+	if err := json.Unmarshal([]byte(text), &link); err != nil {
+		return "", fmt.Errorf("link: %w in %q", err, text)
+	}
+	_, rest, ok := strings.Cut(link.URL, "/s/")
+	if !ok {
+		return "", fmt.Errorf("link: no /s/ in %q", link.URL)
+	}
+	return "/s/" + rest + "/download", nil
+}
+
+// bearer signs in over the REST interface.
+func bearer(ctx context.Context, url string) (string, error) {
+	body, err := json.Marshal(map[string]string{"user": "admin", "password": servers.Password})
+	if err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/sessions", bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	var session struct {
+		Secret string `json:"secret"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&session); err != nil || session.Secret == "" {
+		return "", fmt.Errorf("sign in: status %d, %v", r.StatusCode, err)
+	}
+	return "Authorization: Bearer " + session.Secret + "\r\n", nil
+}
+
+func hostOf(url string) string { return strings.TrimPrefix(url, "http://") }
+
+// oneClient uses curl, so that a client everybody has gives the figure.
+func oneClient(ctx context.Context, b *bench) (*figures, error) {
+	p, err := startPair(ctx, b, "file", 1<<30)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	sources := []struct{ name, url, header string }{
+		{"nginx", "http://" + p.nginxAddr + "/file", ""},
+		{"tandem, share link", p.tandem.URL + p.link, ""},
+		{"tandem, signed in", p.tandem.URL + "/api/v1/collections/" + collection + "/content/file", strings.TrimSpace(p.login)},
+	}
+	times := make([][]float64, len(sources))
+	for range *runs {
+		for i, s := range sources {
+			t, err := curl(ctx, s.url, s.header)
+			if err != nil {
+				return nil, err
+			}
+			times[i] = append(times[i], t.Seconds())
+		}
+	}
+	f := &figures{head: []string{"server", "MB/s (median)", "x nginx"}, note: fmt.Sprintf("curl to /dev/null, %d runs in turn.", *runs)}
+	base := median(times[0])
+	for i, s := range sources {
+		m := median(times[i])
+		f.add(s.name, fmt.Sprintf("%.0f", 1073.741824/m), fmt.Sprintf("%.2f", base/m))
+	}
+	return f, nil
+}
+
+func curl(ctx context.Context, url, header string) (time.Duration, error) {
+	args := []string{"-sS", "--fail", "-o", "/dev/null", "-w", "%{size_download}"}
+	if header != "" {
+		args = append(args, "-H", header)
+	}
+	start := time.Now()
+	got, err := exec.CommandContext(ctx, "curl", append(args, url)...).CombinedOutput()
+	took := time.Since(start)
+	if err != nil || string(got) != "1073741824" {
+		return 0, fmt.Errorf("curl %s: %w: %s", url, err, got)
+	}
+	return took, nil
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	if len(s) == 0 {
+		return 0
+	}
+	return s[len(s)/2]
+}
+
+func sixtyFour(ctx context.Context, b *bench) (*figures, error) {
+	return crowd(ctx, b, 10<<20, load{clients: 64, requests: 4})
+}
+
+func fiveHundred(ctx context.Context, b *bench) (*figures, error) {
+	return crowd(ctx, b, 100<<10, load{clients: 500, requests: 20})
+}
+
+// crowd runs the same load against nginx and tandem in turn.
+func crowd(ctx context.Context, b *bench, size int64, l load) (*figures, error) {
+	p, err := startPair(ctx, b, "file", size)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	kinds := []struct {
+		name string
+		load load
+	}{
+		{"nginx", load{addr: p.nginxAddr, path: "/file"}},
+		{"tandem, share link", load{addr: hostOf(p.tandem.URL), path: p.link}},
+		{"tandem, signed in", load{addr: hostOf(p.tandem.URL), path: "/api/v1/collections/" + collection + "/content/file", header: p.login}},
+	}
+	rates, p50s, p99s := make([][]float64, 3), make([][]float64, 3), make([][]float64, 3)
+	for range *runs {
+		for i, k := range kinds {
+			k.load.clients, k.load.requests = l.clients, l.requests
+			o, err := k.load.run(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k.name, err)
+			}
+			rates[i] = append(rates[i], o.rate())
+			p50s[i] = append(p50s[i], o.quantile(0.5).Seconds()*1e3)
+			p99s[i] = append(p99s[i], o.quantile(0.99).Seconds()*1e3)
+		}
+	}
+	f := &figures{head: []string{"server", "MB/s", "requests/s", "x nginx", "p50 (ms)", "p99 (ms)", "p99 x nginx"}, note: fmt.Sprintf("Each client %d requests on one connection, %d runs in turn, medians; the clients share the two cores and drop what arrives in the kernel.", l.requests, *runs)}
+	for i, k := range kinds {
+		r := median(rates[i])
+		f.add(k.name, fmt.Sprintf("%.0f", r), fmt.Sprintf("%.0f", r*1e6/float64(size)), fmt.Sprintf("%.2f", r/median(rates[0])),
+			fmt.Sprintf("%.1f", median(p50s[i])), fmt.Sprintf("%.1f", median(p99s[i])), fmt.Sprintf("%.2f", median(p99s[i])/median(p99s[0])))
+	}
+	return f, nil
+}
+
+// upload measures the whole way of a PUT to the answer, beside its two bounds.
+func upload(ctx context.Context, b *bench) (*figures, error) {
+	const size = 1 << 30
+	s, err := servers.New(ctx, servers.Options{Dir: filepath.Join(b.dir, "tandem")})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Stop()
+	if _, err := s.Opts.Run(ctx, "collection", "create", collection); err != nil {
+		return nil, err
+	}
+	login, err := bearer(ctx, s.URL)
+	if err != nil {
+		return nil, err
+	}
+	var diskT, hashT, putT, tusT []float64
+	for i := range max(3, *runs/2) {
+		src := filepath.Join(b.mem, "src") // in memory: reading it costs no disk
+		if err := peers.WriteRandom(src, size, uint64(100+i)); err != nil {
+			return nil, err
+		}
+		d, err := writeAndSync(src, filepath.Join(b.dir, "plain"))
+		if err != nil {
+			return nil, err
+		}
+		h, err := hashFile(src)
+		if err != nil {
+			return nil, err
+		}
+		start := time.Now()
+		cmd := exec.CommandContext(ctx, "curl", "-sS", "--fail", "-o", "/dev/null", "-T", src, "-H", strings.TrimSpace(login), "-H", "Expect:",
+			s.URL+"/api/v1/collections/"+collection+"/content/put")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("curl -T: %w: %s", err, text)
+		}
+		p := time.Since(start)
+		// Other content, so that nothing is there already.
+		if err := peers.WriteRandom(src, size, uint64(200+i)); err != nil {
+			return nil, err
+		}
+		start = time.Now()
+		if _, err := s.Opts.Run(ctx, "put", src, collection+"/tus"); err != nil {
+			return nil, err
+		}
+		t := time.Since(start)
+		diskT, hashT = append(diskT, d.Seconds()), append(hashT, h.Seconds())
+		putT, tusT = append(putT, p.Seconds()), append(tusT, t.Seconds())
+	}
+	bound := max(median(diskT), median(hashT))
+	f := &figures{head: []string{"what", "MB/s (median)", "x the slower bound"}, note: "Disk: the same bytes written from memory and fsynced on the same device. SHA-256: one core, once (the server hashes twice: flat and Merkle)."}
+	for _, r := range []struct {
+		name string
+		t    []float64
+	}{{"disk", diskT}, {"SHA-256, one core", hashT}, {"tandem, PUT by curl", putT}, {"tandem put (tus, hashed by the client too)", tusT}} {
+		f.add(r.name, fmt.Sprintf("%.0f", size/1e6/median(r.t)), fmt.Sprintf("%.2f", bound/median(r.t)))
+	}
+	return f, nil
+}
+
+func writeAndSync(src, dst string) (time.Duration, error) {
+	in, err := os.Open(src)
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	defer os.Remove(dst)
+	start := time.Now()
+	out, err := os.Create(dst)
+	if err != nil {
+		return 0, err
+	}
+	defer out.Close()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{in}, make([]byte, 1<<20)); err != nil {
+		return 0, err
+	}
+	err = out.Sync()
+	return time.Since(start), err
+}
