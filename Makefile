@@ -6,6 +6,8 @@ FUZZ    ?= 10s
 GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+TEMPL := github.com/a-h/templ/cmd/templ@v0.3.977
+
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -35,8 +37,9 @@ interop: build ## the whole matrix of real clients (root)
 	TANDEM_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -parallel 6 -v ./test/interop -matrix
 
 .PHONY: soak
-soak: build ## the long loops: 100 kills
+soak: build ## the long loops: 100 kills of a transfer, of a server and of one of two
 	TANDEM_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -v ./test/crash -kills 100
+	TANDEM_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -v -run 'Killed' ./test/faults -kills 100 -pairs 100
 
 .PHONY: bench-hash
 bench-hash: ## hashing a 4 GiB file against hashing memory, same goroutines
@@ -50,14 +53,23 @@ bench-sim: ## the strategy's scenarios in virtual time, as multiples of the boun
 bench-swarm: build ## beside real clients on shaped links (root); writes docs/benchmarks.md
 	$(GO) run ./test/bench/swarm -tandem $(BIN) -out docs/benchmarks.md
 
+.PHONY: bench-server
+bench-server: build ## the server beside nginx, rclone and its bounds (root); writes docs/benchmarks.md
+	$(GO) run ./test/bench/server -tandem $(BIN) -out docs/benchmarks.md
+
+.PHONY: serve
+serve: build ## a central server on loopback, data in ./tandem-data
+	$(BIN) serve --data tandem-data
+
 # The race detector needs cgo, and so a C compiler.
 .PHONY: check
 check: tools build ## formatting, vet, staticcheck, the rules of the house, and every test with -race
 	@files=$$($(TOOLS)/gofumpt -l .); test -z "$$files" || { echo "not gofumpt:"; echo "$$files"; exit 1; }
+	@$(MAKE) -s generate; git diff --exit-code --stat -- internal/web || { echo "generated pages were not current: commit them"; exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
 	$(GO) test -count=1 ./internal/archtest
-	TANDEM_BIN=$(CURDIR)/$(BIN) CGO_ENABLED=1 $(GO) test -race -count=1 $$($(GO) list ./... | grep -v '/test/interop\|/test/crash\|/lab/real')
+	TANDEM_BIN=$(CURDIR)/$(BIN) CGO_ENABLED=1 $(GO) test -race -count=1 $$($(GO) list ./... | grep -v '/test/interop\|/test/crash\|/test/faults\|/test/browser\|/lab/real')
 
 # Each fuzz target alone, since that is how go test runs them.
 .PHONY: fuzz
@@ -70,7 +82,14 @@ fuzz: ## every fuzz target for $(FUZZ)
 	done
 
 .PHONY: tools
-tools: $(TOOLS)/gofumpt $(TOOLS)/staticcheck
+tools: $(TOOLS)/gofumpt $(TOOLS)/staticcheck $(TOOLS)/templ
+
+.PHONY: generate
+generate: $(TOOLS)/templ ## the pages' code from their templates
+	$(TOOLS)/templ generate -path internal/web >/dev/null
+
+$(TOOLS)/templ:
+	$(GO) install $(TEMPL)
 
 $(TOOLS)/gofumpt:
 	$(GO) install $(GOFUMPT)
