@@ -1,0 +1,4 @@
+package sqlcat
+
+func accountTables() []table { return nil }
+func accountChecks() []check { return nil }
