@@ -114,11 +114,15 @@ func CheckStage(id string, offset, size int64) error {
 	return nil
 }
 
-// CheckCommit refuses empty content and the zero root, as fault.Invalid: an
-// empty file is never stored.
-func CheckCommit(root content.Hash, size int64) error {
-	if root.IsZero() || size == 0 {
-		return fault.Errorf(fault.Invalid, "commit %d bytes as %x: empty content is not stored", size, root)
+// CheckCommit refuses, as fault.Invalid, less or more bytes than Stage was told
+// of (-1: it was not), empty content and the zero root: an empty file is never
+// stored.
+func CheckCommit(root content.Hash, bytes, size int64) error {
+	switch {
+	case root.IsZero() || bytes == 0:
+		return fault.Errorf(fault.Invalid, "commit %d bytes as %x: empty content is not stored", bytes, root)
+	case size >= 0 && bytes != size:
+		return fault.Errorf(fault.Invalid, "commit %d bytes as %x: there were to be %d", bytes, root, size)
 	}
 	return nil
 }

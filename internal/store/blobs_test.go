@@ -42,10 +42,19 @@ func TestStagesBeginWithinTheirSize(t *testing.T) {
 }
 
 func TestEmptyContentIsNeverStored(t *testing.T) {
-	if store.CheckCommit(content.Hash{}, 1) == nil || store.CheckCommit(content.Hash{1}, 0) == nil {
+	if store.CheckCommit(content.Hash{}, 1, 1) == nil || store.CheckCommit(content.Hash{1}, 0, 0) == nil {
 		t.Error("nothing was taken for something")
 	}
-	if err := store.CheckCommit(content.Hash{1}, 1); err != nil {
+	if err := store.CheckCommit(content.Hash{1}, 1, 1); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNothingIsCommittedThatIsNotWhole(t *testing.T) {
+	if store.CheckCommit(content.Hash{1}, 4, 5) == nil || store.CheckCommit(content.Hash{1}, 6, 5) == nil {
+		t.Error("4 and 6 bytes were taken for 5")
+	}
+	if err := store.CheckCommit(content.Hash{1}, 5, -1); err != nil {
 		t.Error(err)
 	}
 }

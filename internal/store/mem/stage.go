@@ -12,6 +12,7 @@ import (
 type Stage struct {
 	b      *Blobs
 	id     string
+	size   int64   // -1: unknown
 	s      *staged // of which it is the writer until another takes over
 	closed bool
 }
@@ -38,7 +39,7 @@ func (b *Blobs) Stage(ctx context.Context, id string, offset, size int64) (store
 	}
 	b.used -= int64(len(s.data)) - offset
 	next := &staged{data: s.data[:offset:offset], durable: int(offset), modified: b.now()}
-	w := &Stage{b: b, id: id, s: next}
+	w := &Stage{b: b, id: id, size: size, s: next}
 	next.writer, s.writer = w, nil
 	b.stages[id] = next
 	return w, nil
@@ -99,7 +100,7 @@ func (w *Stage) Commit(ctx context.Context, root content.Hash) error {
 	if err := w.begin(ctx, "Commit"); err != nil {
 		return err
 	}
-	if err := store.CheckCommit(root, int64(len(w.s.data))); err != nil {
+	if err := store.CheckCommit(root, int64(len(w.s.data)), w.size); err != nil {
 		return err
 	}
 	w.b.used -= int64(len(w.b.blobs[root].data))
