@@ -242,17 +242,7 @@ func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
 // call sends in as JSON, unless it is nil, and reads the answer into out, unless
 // that is nil.
 func (c *Client) call(ctx context.Context, r request, in, out any) error {
-	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
-			return fault.Wrap(fault.Invalid, err)
-		}
-		r.header = cloned(r.header)
-		r.header.Set("Content-Type", "application/json")
-		r.body = func() (io.Reader, error) { return bytes.NewReader(data), nil }
-		r.length = int64(len(data))
-	}
-	res, err := c.send(ctx, r)
+	res, err := c.post(ctx, r, in)
 	if err != nil {
 		return err
 	}
@@ -261,6 +251,21 @@ func (c *Client) call(ctx context.Context, r request, in, out any) error {
 		return nil
 	}
 	return readJSON(res.Body, out)
+}
+
+// post is call for an answer that is read as it comes.
+func (c *Client) post(ctx context.Context, r request, in any) (*http.Response, error) {
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return nil, fault.Wrap(fault.Invalid, err)
+		}
+		r.header = cloned(r.header)
+		r.header.Set("Content-Type", "application/json")
+		r.body = func() (io.Reader, error) { return bytes.NewReader(data), nil }
+		r.length = int64(len(data))
+	}
+	return c.send(ctx, r)
 }
 
 func cloned(h http.Header) http.Header {
