@@ -64,8 +64,7 @@ CREATE TABLE versions (
 	created    {{int}} NOT NULL,
 	replaced   {{int}} NOT NULL DEFAULT 0 -- when a newer one came; 0: this is the current one
 ){{strict}};
-CREATE UNIQUE INDEX versions_current ON versions (node) WHERE replaced = 0;
-CREATE INDEX versions_older ON versions (node, id) WHERE replaced <> 0;
+CREATE INDEX versions_node ON versions (node, replaced);
 CREATE INDEX versions_replaced ON versions (collection, replaced, id) WHERE replaced <> 0;
 
 CREATE TABLE contents (
