@@ -140,6 +140,9 @@ func (w *Stage) Discard() error {
 
 // DropStage implements store.Blobs.
 func (b *Blobs) DropStage(ctx context.Context, id string) error {
+	if err := store.CheckStage(id, 0, -1); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.begin(ctx, "DropStage"); err != nil {
