@@ -1,7 +1,6 @@
 package blobdir
 
 import (
-	"errors"
 	"strings"
 	"sync"
 
@@ -63,11 +62,9 @@ func (g *group) commit(a *arrival) error {
 
 // arrive commits all, each with its own outcome.
 func (b *Blobs) arrive(all []*arrival) {
-	if len(all) >= groupSize {
-		err := b.arriveTogether(all)
-		if !errors.Is(err, errNoSyncAll) {
-			return
-		}
+	if len(all) >= groupSize && b.tree.SyncsAll() {
+		b.arriveTogether(all)
+		return
 	}
 	dirs := make(map[string][]*arrival) // to be synced
 	for _, a := range all {
@@ -98,9 +95,8 @@ func (b *Blobs) arriveAlone(a *arrival) error {
 	return wrap("rename", a.w.show(), b.tree.Rename(a.w.name(), place(a.root)))
 }
 
-// arriveTogether makes all durable by one sync. It returns errNoSyncAll when
-// there is no such thing and nothing was done, and otherwise tells the arrivals.
-func (b *Blobs) arriveTogether(all []*arrival) error {
+// arriveTogether makes all durable by one sync.
+func (b *Blobs) arriveTogether(all []*arrival) {
 	for _, a := range all {
 		a.err = wrap("rename", a.w.show(), b.tree.Rename(a.w.name(), a.w.arrivingName(a.root)))
 		a.moved = a.err == nil
@@ -111,7 +107,7 @@ func (b *Blobs) arriveTogether(all []*arrival) error {
 		case !a.moved:
 		case err != nil:
 			a.err = wrap("sync", b.dir, err)
-			b.retreat(a, !errors.Is(err, errNoSyncAll))
+			b.retreat(a, true)
 		default:
 			from := a.w.arrivingName(a.root)
 			if a.err = wrap("rename", b.show(from), b.tree.Rename(from, place(a.root))); a.err != nil {
@@ -119,7 +115,6 @@ func (b *Blobs) arriveTogether(all []*arrival) error {
 			}
 		}
 	}
-	return err
 }
 
 // retreat gives a file its staged name back, and with lost takes away what may

@@ -1,12 +1,14 @@
 package blobdir
 
 import (
-	"errors"
 	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
+
+// syncsAll says whether syncAll works.
+const syncsAll = true
 
 func datasync(f *os.File) error {
 	return retry(func() error { return unix.Fdatasync(int(f.Fd())) })
@@ -15,11 +17,7 @@ func datasync(f *os.File) error {
 // syncAll syncs the file system that f is on. Since Linux 5.8 it tells of every
 // byte that could not be written since f was opened.
 func syncAll(f *os.File) error {
-	err := retry(func() error { return unix.Syncfs(int(f.Fd())) })
-	if errors.Is(err, unix.ENOSYS) {
-		return errNoSyncAll
-	}
-	return err
+	return retry(func() error { return unix.Syncfs(int(f.Fd())) })
 }
 
 // flush only asks: what goes wrong is told by the sync that follows.

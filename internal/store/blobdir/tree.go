@@ -22,9 +22,10 @@ type tree interface {
 	Rename(from, to string) error
 	Remove(name string) error
 	SyncDir(name string) error
-	// SyncAll makes everything durable, names too; errNoSyncAll where the system
-	// cannot, or does not say whether it did.
+	// SyncAll makes everything durable, names too. It is called only if
+	// SyncsAll says that the system can, and tells when it failed.
 	SyncAll() error
+	SyncsAll() bool
 	Space() (free, total int64, ok bool)
 	Lock(name string) (io.Closer, error)
 	Close() error
@@ -41,10 +42,7 @@ type file interface {
 	Flush(at, n int64)
 }
 
-var (
-	errNoSyncAll = errors.New("no way to sync a whole device")
-	errLocked    = fault.Errorf(fault.Busy, "another tandem server has it")
-)
+var errLocked = fault.Errorf(fault.Busy, "another tandem server has it")
 
 // rootTree is a folder of the system.
 type rootTree struct {
@@ -130,6 +128,7 @@ func (t rootTree) SyncDir(name string) error {
 }
 
 func (t rootTree) SyncAll() error { return syncAll(t.top) }
+func (t rootTree) SyncsAll() bool { return syncsAll }
 
 func (t rootTree) Space() (free, total int64, ok bool) { return space(t.top) }
 

@@ -259,8 +259,13 @@ func testBlobSeek(t *testing.T, pl *BlobPlace) {
 		whence int
 		at     int64
 	}{
-		{0, io.SeekEnd, size}, {0, io.SeekStart, 0}, {size / 2, io.SeekStart, size / 2},
-		{-7, io.SeekEnd, size - 7}, {100, io.SeekStart, 100}, {50, io.SeekCurrent, 160}, {size + 5, io.SeekStart, size + 5},
+		{0, io.SeekEnd, size},
+		{0, io.SeekStart, 0},
+		{size / 2, io.SeekStart, size / 2},
+		{-7, io.SeekEnd, size - 7},
+		{100, io.SeekStart, 100},
+		{50, io.SeekCurrent, 160},
+		{size + 5, io.SeekStart, size + 5},
 	} {
 		at, err := r.Seek(c.off, c.whence)
 		if err != nil || at != c.at {

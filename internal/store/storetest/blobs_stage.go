@@ -245,4 +245,3 @@ func testStagesSwept(t *testing.T, pl *BlobPlace) {
 	_, err := b.Stage(t.Context(), "one", 1, -1)
 	wantKind(t, "going on with what was dropped", err, fault.NotFound)
 }
-
