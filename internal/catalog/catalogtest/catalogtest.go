@@ -20,7 +20,13 @@ func Run(t *testing.T, open Open) {
 		name string
 		run  func(*testing.T, Open)
 	}{
+		{"updates", testUpdates},
 		{"accounts", testAccounts},
+		{"sessions", testSessions},
+		{"attempts", testAttempts},
+		{"settings", testSettings},
+		{"audit", testAudit},
+		{"dump", testDump},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}

@@ -1,16 +1,26 @@
 package postgres_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"tandem/internal/catalog"
 	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/postgres"
+	"tandem/internal/catalog/sqlite"
 	"tandem/test/engines"
 )
 
-func open(t *testing.T) catalog.Catalog {
-	c, err := postgres.Open(t.Context(), engines.Postgres(t))
+func open(t *testing.T) catalog.Catalog { return openAt(t, engines.Postgres(t)) }
+
+func openAt(t *testing.T, url string) catalog.Catalog {
+	t.Helper()
+	c, err := postgres.Open(t.Context(), url)
+	return closing(t, c, err)
+}
+
+func closing(t *testing.T, c catalog.Catalog, err error) catalog.Catalog {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,4 +32,18 @@ func open(t *testing.T) catalog.Catalog {
 	return c
 }
 
+func openSQLite(t *testing.T) catalog.Catalog {
+	c, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+	return closing(t, c, err)
+}
+
 func TestContract(t *testing.T) { catalogtest.Run(t, open) }
+
+func TestTwoInstancesOnOneDatabase(t *testing.T) {
+	url := engines.Postgres(t)
+	catalogtest.Instances(t, openAt(t, url), openAt(t, url))
+}
+
+func TestDumpMovesFromSQLiteAndBack(t *testing.T) { catalogtest.Dumps(t, openSQLite, open) }
+
+func TestDumpMovesToSQLiteAndBack(t *testing.T) { catalogtest.Dumps(t, open, openSQLite) }

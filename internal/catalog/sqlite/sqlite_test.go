@@ -4,13 +4,20 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"tandem/internal/catalog"
 	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/sqlite"
 )
 
-func open(t *testing.T) catalog.Catalog {
-	c, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T) catalog.Catalog { return openAt(t, filepath.Join(t.TempDir(), "catalog.db")) }
+
+func openAt(t *testing.T, path string) catalog.Catalog {
+	t.Helper()
+	c, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,3 +30,8 @@ func open(t *testing.T) catalog.Catalog {
 }
 
 func TestContract(t *testing.T) { catalogtest.Run(t, open) }
+
+func TestTwoInstancesOnOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	catalogtest.Instances(t, openAt(t, path), openAt(t, path))
+}
