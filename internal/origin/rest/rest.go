@@ -5,23 +5,29 @@
 // OpenAPI document and the tests are made. What a route does is one call of
 // origin.Server, which decides; this package only knows HTTP. Sources: RFC 9110
 // (semantics, ranges, conditions), RFC 9457 (problems), RFC 9530 (digests),
-// tus 1.0. Differs: a PUT needs Content-Length, so that its size is set aside
-// before the body is sent; ranges beyond 64 in one request are ignored.
+// RFC 7239 (forwarded), tus 1.0. Differs: a PUT needs Content-Length, so that its
+// size is set aside before the body is sent; more than 64 ranges in one request
+// are answered with the whole.
 package rest
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tandem/internal/fault"
 	"tandem/internal/origin"
 	"tandem/internal/origin/api"
 )
@@ -45,8 +51,8 @@ type Config struct {
 	// nil: the problem document. It sets p.Status itself.
 	ProblemPage func(w http.ResponseWriter, r *http.Request, p api.Problem)
 
-	Log      *slog.Logger // one line a request, at Info; nil: none
-	Now      func() time.Time
+	Log      *slog.Logger         // one line a request, at Info; nil: none
+	Now      func() time.Time     // nil: time.Now
 	Rand     io.Reader            // beginning of request IDs; nil: crypto/rand
 	Registry *prometheus.Registry // nil: one of its own
 	Version  string               // of the program, for the OpenAPI document
@@ -56,15 +62,47 @@ type Config struct {
 // ConfigureServer, and let Run watch its connections.
 type Handler struct {
 	cfg      Config
+	limits   Limits
+	gate     *gate
+	ids      *ids
+	proofs   *proofs
+	metrics  *metrics
+	watch    *watch
+	mux      *http.ServeMux
+	document []byte // OpenAPI
+	memory   budget // of bodies that are read whole
+	health   health
+	elsewhere,
+	refused *route // what is no route of ours, and what did not get as far as the mux
 	draining atomic.Bool
 }
 
 // New makes a Handler. The error says what in cfg is missing or malformed.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Server == nil {
-		return nil, errors.New("rest: no origin.Server")
+		return nil, fault.Errorf(fault.Invalid, "no server to speak for")
 	}
-	return &Handler{cfg: cfg}, nil
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	h := &Handler{cfg: cfg, limits: DefaultLimits(), memory: budget{free: maxBuffered}}
+	var err error
+	if h.gate, err = newGate(cfg); err != nil {
+		return nil, err
+	}
+	if h.ids, err = newIDs(cfg.Rand); err != nil {
+		return nil, fmt.Errorf("make request IDs: %w", err)
+	}
+	if h.proofs, err = newProofs(cfg.Rand); err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	h.watch = newWatch(h.limits, func(*socket) { h.metrics.slow.Inc() })
+	h.metrics = newMetrics(cfg.Registry, h.watch.count)
+	h.mount(routes())
+	return h, nil
 }
 
 // Drain makes /readyz answer 503, so that a balancer sends nobody here any
@@ -74,16 +112,128 @@ func (h *Handler) Drain() { h.draining.Store(true) }
 
 // Run closes connections that are too slow, until ctx ends. It returns nil.
 func (h *Handler) Run(ctx context.Context) error {
-	<-ctx.Done()
+	h.watch.run(ctx)
 	return nil
 }
 
 // ConfigureServer sets the limits and timeouts of s, and lets h see its
 // connections; a ConnContext or ConnState that s has is called too. For TLS,
-// set s.TLSConfig as usual.
-func (h *Handler) ConfigureServer(s *http.Server) { DefaultLimits().apply(s) }
+// set s.TLSConfig as usual. The listener's connections must have SyscallConn or
+// NetConn for slow ones to be found, and ReadFrom for files to be sent by the
+// kernel; *net.TCPConn and what embeds it do.
+func (h *Handler) ConfigureServer(s *http.Server) {
+	h.limits.apply(s)
+	s.Handler = h
+	connContext, connState := s.ConnContext, s.ConnState
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if connContext != nil {
+			ctx = connContext(ctx, c)
+		}
+		return h.watch.add(ctx, c)
+	}
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		h.watch.state(c, state)
+		if connState != nil {
+			connState(c, state)
+		}
+	}
+	if s.ErrorLog == nil && h.cfg.Log != nil {
+		// Handshakes that failed, mostly: nobody's business at Info.
+		s.ErrorLog = slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug)
+	}
+}
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	http.Error(w, "not built yet", http.StatusNotImplemented)
+	x := &exchange{inner: w, h: h, r: r, route: h.refused, begun: h.cfg.Now(), id: h.ids.next()}
+	x.socket, _ = r.Context().Value(socketKey).(*socket)
+	if x.socket != nil {
+		x.socket.active.Add(1)
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		b := &body{ReadCloser: r.Body, socket: x.socket}
+		b.ender.ctl = http.NewResponseController(w)
+		r.Body = b
+	}
+	h.metrics.running.Inc()
+	defer h.finish(x)
+	h.gate.enter(x)
+	h.dress(x)
+	if err := h.admit(r); err != nil {
+		x.fail(err)
+		return
+	}
+	h.mux.ServeHTTP(x, r)
+}
+
+// admit refuses what was not meant for this server, and what the mux would
+// answer by itself.
+func (h *Handler) admit(r *http.Request) error {
+	if r.URL.Path != healthPath && r.URL.Path != readyPath {
+		if err := h.gate.host(r); err != nil {
+			return err
+		}
+	}
+	if err := h.gate.origin(r); err != nil {
+		return err
+	}
+	if !canonicalPath(r.URL.EscapedPath()) {
+		return fault.Errorf(fault.Invalid, "the path of the URL has empty parts, or such as . and ..")
+	}
+	return nil
+}
+
+// canonicalPath reports whether the mux takes an escaped path as it is, rather
+// than redirect to what it thinks is meant.
+func canonicalPath(path string) bool {
+	if path == "" || path[0] != '/' || strings.Contains(path, "//") {
+		return false
+	}
+	for at := strings.Index(path, "/."); at >= 0; {
+		part, _, _ := strings.Cut(path[at+1:], "/")
+		if part == "." || part == ".." {
+			return false
+		}
+		next := strings.Index(path[at+1:], "/.")
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	return true
+}
+
+// finish is deferred around every request.
+func (h *Handler) finish(x *exchange) {
+	if p := recover(); p != nil {
+		x.abort = x.abort || p == http.ErrAbortHandler
+		if p != http.ErrAbortHandler {
+			h.panicked(x, p)
+		}
+	}
+	if b, ok := x.r.Body.(*body); ok {
+		b.ender.close()
+	}
+	if x.socket != nil {
+		x.socket.active.Add(-1)
+	}
+	h.metrics.running.Dec()
+	if x.status == 0 && !x.abort {
+		x.status = http.StatusOK // net/http's, for what wrote nothing
+	}
+	took := h.cfg.Now().Sub(x.begun)
+	h.metrics.count(x.route.counters, x, took)
+	h.log(x, took)
+	if x.abort {
+		panic(http.ErrAbortHandler) // net/http closes the connection without a word
+	}
+}
+
+// panicked answers for a fault of the program.
+func (h *Handler) panicked(x *exchange, p any) {
+	h.metrics.panics.Inc()
+	if h.cfg.Log != nil {
+		h.cfg.Log.Error("panic", "request", x.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	}
+	x.fail(fault.Errorf(fault.Other, "panic: %v", p))
 }

@@ -1,0 +1,243 @@
+package rest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"tandem/internal/catalog"
+	"tandem/internal/fault"
+	"tandem/internal/origin"
+)
+
+// maxRanges is how many ranges of one request are looked at; more than that is
+// an attempt to make much work of little.
+const maxRanges = 64
+
+var (
+	privately    = []string{"private, no-cache"} // kept, but asked about each time
+	acceptRanges = []string{"bytes"}
+)
+
+func (x *exchange) download() error {
+	version, err := number("version", x.r.URL.Query().Get("version"))
+	if err != nil {
+		return err
+	}
+	c, at, err := x.target()
+	if err != nil {
+		return err
+	}
+	return x.giveFile(c, at, catalog.VersionID(version))
+}
+
+// giveFile answers with a file, whole or in part, or with what a condition asks
+// for instead.
+func (x *exchange) giveFile(c origin.Caller, at origin.Place, version catalog.VersionID) error {
+	if strings.Count(x.r.Header.Get("Range"), ",") >= maxRanges {
+		x.r.Header.Del("Range")
+	}
+	if x.r.Method == http.MethodHead {
+		return x.headFile(c, at, version)
+	}
+	start := firstByte(x.r.Header.Get("Range"))
+	if c.Link != nil && c.Link.MaxDownloads > 0 {
+		var answered bool
+		var err error
+		if start, answered, err = x.rehearse(c, at); answered || err != nil {
+			return err
+		}
+	}
+	return x.sendFile(c, at, version, start)
+}
+
+func (x *exchange) sendFile(c origin.Caller, at origin.Place, version catalog.VersionID, start int64) error {
+	cut, done := x.cutter()
+	defer done()
+	d, err := x.h.cfg.Server.Open(x.r.Context(), c, at, version, start, cut)
+	if err != nil {
+		return ofDownload(err)
+	}
+	defer func() {
+		if err := d.Close(x.sent, x.broken); err != nil && x.err == nil {
+			x.err = err
+		}
+	}()
+	x.describe(d.Entry.Node.Name, d.Version)
+	// The bare file, so that net/http finds what the kernel can send by itself.
+	http.ServeContent(x, x.r, "", d.Version.Modified, d.Content)
+	return nil
+}
+
+// ofDownload gives an error the status it has when content is asked for: damage
+// is the server's fault then.
+func ofDownload(err error) error {
+	if errors.Is(err, fault.Corrupt) {
+		return withStatus(http.StatusInternalServerError, err)
+	}
+	return err
+}
+
+// describe sets the headers of a version of a file.
+func (x *exchange) describe(name string, v catalog.Version) {
+	h, sum := x.Header(), v.Sum.SHA256
+	h["Content-Type"] = []string{typeOf(name)}
+	h["Content-Disposition"] = []string{disposition(name)}
+	h["Content-Security-Policy"] = contentPolicy
+	h["Cache-Control"] = privately
+	h["Accept-Ranges"] = acceptRanges
+	h["Etag"] = []string{etag(sum)}
+	h["Repr-Digest"] = []string{digestField(sum)}
+}
+
+func etag(sum [32]byte) string { return `"` + hex.EncodeToString(sum[:]) + `"` }
+
+func digestField(sum [32]byte) string {
+	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+}
+
+// typeOf goes by the name. What stands in the file is not looked at, and no
+// browser is to look either.
+func typeOf(name string) string {
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return typeBytes
+}
+
+// disposition has a browser store the content under name rather than show it
+// (RFC 6266): once in a form that all understand, once in full.
+func disposition(name string) string {
+	var plain, full strings.Builder
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '%' || c == '/' {
+			plain.WriteByte('_')
+		} else {
+			plain.WriteByte(c)
+		}
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0 {
+			full.WriteByte(c)
+		} else {
+			const digits = "0123456789ABCDEF"
+			full.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		}
+	}
+	return `attachment; filename="` + plain.String() + `"; filename*=UTF-8''` + full.String()
+}
+
+// headFile answers HEAD: everything but the bytes, which are not even opened.
+func (x *exchange) headFile(c origin.Caller, at origin.Place, version catalog.VersionID) error {
+	name, v, err := x.look(c, at, version)
+	if err != nil {
+		return err
+	}
+	x.describe(name, v)
+	http.ServeContent(x, x.r, "", v.Modified, &blank{size: v.Sum.Size})
+	return nil
+}
+
+// look finds what is known of a version of a file.
+func (x *exchange) look(c origin.Caller, at origin.Place, version catalog.VersionID) (string, catalog.Version, error) {
+	ctx, s := x.r.Context(), x.h.cfg.Server
+	e, err := s.Stat(ctx, c, at)
+	if err != nil {
+		return "", catalog.Version{}, err
+	}
+	if e.Node.Folder {
+		return "", catalog.Version{}, errFolder(at)
+	}
+	if version == 0 || version == e.Node.Version.ID {
+		return e.Node.Name, e.Node.Version, nil
+	}
+	all, err := s.Versions(ctx, c, at)
+	if err != nil {
+		return "", catalog.Version{}, err
+	}
+	for _, v := range all {
+		if v.ID == version {
+			return e.Node.Name, v, nil
+		}
+	}
+	return "", catalog.Version{}, fault.Errorf(fault.NotFound, "%q has no version %d", at.Path, version)
+}
+
+func errFolder(at origin.Place) error {
+	return fault.Errorf(fault.Invalid, "%q is a folder: it has entries and an archive, and no content", at.Path)
+}
+
+// rehearse finds out, for a link whose downloads are counted, what the answer
+// will be. One without content is given at once and counts for nothing; for the
+// others start is the first byte of content.
+func (x *exchange) rehearse(c origin.Caller, at origin.Place) (start int64, answered bool, _ error) {
+	if strings.Contains(x.r.Header.Get("Range"), ",") {
+		x.r.Header.Del("Range") // several ranges are one download that begins anew
+	}
+	name, v, err := x.look(c, at, 0)
+	if errors.Is(err, fault.Gone) { // used up, for those who do not go on with theirs
+		return firstByte(x.r.Header.Get("Range")), false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	content := &blank{size: v.Sum.Size}
+	trial := &trial{header: http.Header{"Etag": {etag(v.Sum.SHA256)}, "Content-Type": {typeOf(name)}}}
+	http.ServeContent(trial, x.r, "", v.Modified, content)
+	switch trial.status {
+	case http.StatusOK:
+		return 0, false, nil
+	case http.StatusPartialContent:
+		return startOf(trial.header.Get("Content-Range")), false, nil
+	}
+	x.describe(name, v)
+	http.ServeContent(x, x.r, "", v.Modified, content)
+	return 0, true, nil
+}
+
+// trial takes an answer's header, and nothing else.
+type trial struct {
+	header http.Header
+	status int
+}
+
+func (t *trial) Header() http.Header    { return t.header }
+func (t *trial) WriteHeader(status int) { t.status = status }
+
+func (t *trial) Write([]byte) (int, error) {
+	if t.status == 0 {
+		t.status = http.StatusOK
+	}
+	return 0, io.ErrShortWrite // the header was all that was wanted
+}
+
+// blank has a size and nothing in it.
+type blank struct{ size, at int64 }
+
+func (b *blank) Read(p []byte) (int, error) {
+	if b.at >= b.size {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), b.size-b.at))
+	clear(p[:n])
+	b.at += int64(n)
+	return n, nil
+}
+
+func (b *blank) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += b.at
+	case io.SeekEnd:
+		offset += b.size
+	}
+	if offset < 0 {
+		return 0, fault.Errorf(fault.Invalid, "seek before the beginning")
+	}
+	b.at = offset
+	return offset, nil
+}
