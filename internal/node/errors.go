@@ -16,6 +16,8 @@ var (
 	ErrServerRuns    = fault.Errorf(fault.Busy, "another server has this data")
 	ErrServerAddress = fault.Errorf(fault.Invalid, "the address cannot be listened at")
 	ErrPlace         = fault.Errorf(fault.Invalid, "not a place that tandem knows")
+	ErrNoServerData  = fault.Errorf(fault.NotFound, "there is no server's data")
+	ErrNoAdmin       = fault.Errorf(fault.NotFound, "there is no admin yet")
 	ErrTLS           = fault.Errorf(fault.Invalid, "the TLS certificate and key cannot be used")
 	ErrSelect        = fault.Errorf(fault.NotFound, "no file matches")
 )
