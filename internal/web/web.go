@@ -9,42 +9,113 @@
 // small modules of ours do the rest. Nothing is bundled; nothing is inline.
 //
 // Every page and form calls the methods of origin.Server that the REST routes
-// call, so a page can do nothing that policy does not allow.
+// call, so a page can do nothing that policy does not allow. The pages stand behind
+// package rest's middleware, which checks Host and Origin, limits, and finds the
+// caller.
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"tandem/internal/origin"
+	"tandem/internal/origin/api"
+	"tandem/internal/origin/rest"
 )
 
 // Config is what the pages are made from.
 type Config struct {
 	Origin *origin.Server
-	// Caller says who asks: rest.CallerOf. Nobody has a zero Subject.
-	Caller func(*http.Request) origin.Caller
-	// Cookie says how the session's secret is kept: "__Host-tandem_session" and
-	// true behind TLS, "tandem_session" and false otherwise. nil: by r.TLS and PublicURL.
-	Cookie func(*http.Request) (name string, secure bool)
-	// PublicURL is where people reach the server, without a slash at the end; "": what the request says.
-	PublicURL string
 	// SessionTTL is how long a browser keeps the session's cookie; 0: 30 days.
 	SessionTTL time.Duration
-	// Now is the clock; nil: time.Now.
-	Now func() time.Time
+	Now        func() time.Time // nil: time.Now
 	// Log gets what is not the visitor's to read; nil: nothing is logged.
 	Log *slog.Logger
 }
 
-// New returns the pages and their assets. It is mounted behind rest's
-// middleware: that checks Host and Origin, limits bodies and connections, and finds the caller.
-// It answers every path that is not an API or download route, unknown ones with 404.
-func New(cfg Config) http.Handler {
-	return http.NotFoundHandler()
+// Pages answers every path that is not an API or download route. It is
+// rest.Config.Pages.
+type Pages struct {
+	origin *origin.Server
+	ttl    time.Duration
+	now    func() time.Time
+	log    *slog.Logger
+	assets *assets
+	mux    *http.ServeMux
+	caller func(*http.Request) origin.Caller
 }
 
-// ProofCookie returns the name of the cookie that holds what UnlockLink gave
-// for a link's token; rest reads it wherever a link is the credential.
-func ProofCookie(token string) string { return "tandem_link_" + token }
+// New makes the pages.
+func New(cfg Config) *Pages {
+	p := &Pages{
+		origin: cfg.Origin,
+		ttl:    cmp.Or(cfg.SessionTTL, 30*24*time.Hour),
+		now:    cfg.Now,
+		log:    cfg.Log,
+		assets: embedded(),
+		mux:    http.NewServeMux(),
+		caller: rest.CallerOf,
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.routes()
+	return p
+}
+
+// ServeHTTP answers one request.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+
+// Problem shows what became of a download that a browser asked for. It is
+// rest.Config.ProblemPage.
+func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, what api.Problem) {
+	v := p.visit(w, r)
+	v.explain(troubleOf(what))
+}
+
+func (p *Pages) routes() {
+	open := func(pattern string, h func(*visit) error) { p.mux.HandleFunc(pattern, p.handle(h, false)) }
+	member := func(pattern string, h func(*visit) error) { p.mux.HandleFunc(pattern, p.handle(h, true)) }
+
+	p.mux.Handle("GET /assets/{name}", p.assets)
+	open("/", (*visit).nowhere)
+
+	open("GET /setup", (*visit).setup)
+	open("POST /setup", (*visit).setupDone)
+	open("GET /login", (*visit).login)
+	open("POST /login", (*visit).loginDone)
+	open("POST /logout", (*visit).logout)
+	open("GET /invite/{token}", (*visit).invited)
+	open("POST /invite/{token}", (*visit).joined)
+
+	open("GET /s/{token}", (*visit).shared)
+	open("GET /s/{token}/browse/{path...}", (*visit).shared)
+	open("POST /s/{token}", (*visit).unlock)
+
+	member("GET /{$}", (*visit).start)
+	member("GET /new", (*visit).newCollection)
+	member("POST /new", (*visit).newCollectionDone)
+	member("GET /search", (*visit).search)
+	for _, pattern := range []string{"/c/{collection}", "/c/{collection}/{path...}"} {
+		member("GET "+pattern, (*visit).entry)
+		member("POST "+pattern, (*visit).entryDone)
+	}
+	member("GET /trash/{collection}", (*visit).trash)
+	member("POST /trash/{collection}", (*visit).trashDone)
+	member("GET /access/{collection}", (*visit).access)
+	member("POST /access/{collection}", (*visit).accessDone)
+	member("GET /links", (*visit).links)
+	member("GET /links/{id}", (*visit).link)
+	member("POST /links/{id}", (*visit).linkDone)
+	member("GET /people", (*visit).people)
+	member("POST /people", (*visit).peopleDone)
+	member("GET /people/{name}", (*visit).user)
+	member("POST /people/{name}", (*visit).userDone)
+	member("GET /account", (*visit).account)
+	member("POST /account", (*visit).accountDone)
+}
