@@ -19,6 +19,7 @@ type check func(*tx) ([]string, error)
 func (db *DB) Check(ctx context.Context) ([]string, error) {
 	var found []string
 	err := db.view(ctx, func(t *tx) error {
+		t.long = true
 		engine, err := db.dialect.Inspect(ctx, t.session.conn)
 		if err != nil {
 			return t.judge(err)

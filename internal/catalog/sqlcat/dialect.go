@@ -40,12 +40,13 @@ type Dialect struct {
 	// in any instance; BeginView one that only reads, from one state.
 	BeginUpdate, BeginView string
 
-	// Patience is the longest that one statement of an Update may take; 0: any time.
+	// Patience is the longest that a statement may take, the wait for another
+	// instance's Update included; 0: any time.
 	Patience time.Duration
 
-	// Mark is a query that names the running transaction, and Committed one that takes that
-	// name and returns whether it was committed. Both empty: a commit is
-	// never in doubt, because the database is in this process.
+	// Mark is an expression that names the running transaction, and Committed a
+	// query that takes that name and returns whether it was committed. Both
+	// empty: a commit is never in doubt, because the database is in this process.
 	Mark, Committed string
 
 	// Judge gives the kind of a driver's error, and whether the whole transaction is lost with it.

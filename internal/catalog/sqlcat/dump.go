@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"hash"
 	"io"
 	"strings"
 
@@ -103,23 +104,24 @@ func decodeLine(text []byte) (l line, err error) {
 // Dump implements catalog.Catalog.
 func (db *DB) Dump(ctx context.Context, w io.Writer) error {
 	buffer := bufio.NewWriterSize(w, 1<<16)
-	d := &dumper{to: buffer, sum: sha256.New()}
-	err := db.view(ctx, func(t *tx) error { return d.all(t) })
-	if err != nil {
-		return about(err, "dump")
+	err := db.view(ctx, func(t *tx) error {
+		t.long = true
+		return newDumper(buffer).all(t)
+	})
+	if err == nil {
+		err = buffer.Flush()
 	}
-	return buffer.Flush()
+	return about(err, "dump")
 }
 
 // dumper writes lines and sums them up.
 type dumper struct {
-	to  io.Writer
-	sum interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
+	to   io.Writer
+	sum  hash.Hash
 	rows int64
 }
+
+func newDumper(w io.Writer) *dumper { return &dumper{to: w, sum: sha256.New()} }
 
 func (d *dumper) write(l line) error {
 	text, err := l.encode()
@@ -148,37 +150,60 @@ func (d *dumper) all(t *tx) error {
 			return about(err, "%s", tb.name)
 		}
 	}
+	return d.finish()
+}
+
+// begin writes the line before a table's rows.
+func (d *dumper) begin(tb table, columns []string, last int64) error {
+	head := line{Table: tb.name, Columns: columns}
+	if tb.ids {
+		head.Last = &last
+	}
+	return d.write(head)
+}
+
+// row writes a row as it comes from the database, or from a dump.
+func (d *dumper) row(kinds []kind, values []any) error {
+	for i, k := range kinds {
+		switch b, ok := values[i].([]byte); {
+		case ok && k == raw:
+			values[i] = base64.StdEncoding.EncodeToString(b)
+		case ok:
+			values[i] = string(b)
+		}
+	}
+	d.rows++
+	return d.write(line{Row: values})
+}
+
+// finish writes the last line.
+func (d *dumper) finish() error {
 	return d.write(line{Rows: &d.rows, SHA256: hex.EncodeToString(d.sum.Sum(nil))})
 }
 
 func (d *dumper) table(t *tx, tb table) error {
-	names, kinds := tb.names(), tb.kinds()
-	head := line{Table: tb.name, Columns: names}
+	names, known := tb.names(), tb.kinds()
+	kinds := make([]kind, len(names))
+	for i, name := range names {
+		kinds[i] = known[name]
+	}
+	var last int64
 	if tb.ids {
-		head.Last = new(int64)
-		if err := t.scan(into{head.Last}, t.db.dialect.LastID(tb.name)); err != nil {
+		if err := t.scan(into{&last}, t.db.dialect.LastID(tb.name)); err != nil {
 			return err
 		}
 	}
-	if err := d.write(head); err != nil {
+	if err := d.begin(tb, names, last); err != nil {
 		return err
 	}
 	query := "SELECT " + strings.Join(names, ", ") + " FROM " + tb.name + " ORDER BY " + tb.order
-	var failed error // of w, which is no error of the database
+	var failed error // of the writer, which is no error of the database
 	err := t.each(false, func(r row) (bool, error) {
 		values, err := r.values(len(names))
 		if err != nil {
 			return false, err
 		}
-		for i, name := range names {
-			if b, ok := values[i].([]byte); ok && kinds[name] == raw {
-				values[i] = base64.StdEncoding.EncodeToString(b)
-			} else if ok {
-				values[i] = string(b)
-			}
-		}
-		d.rows++
-		failed = d.write(line{Row: values})
+		failed = d.row(kinds, values)
 		return failed == nil, nil
 	}, query, nil)
 	if err != nil {

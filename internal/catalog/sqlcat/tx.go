@@ -26,6 +26,7 @@ type tx struct {
 	session *session
 	write   bool // an Update
 
+	long  bool  // its statements may take any time
 	over  bool  // the function has returned
 	probe bool  // what it changes is no news to anybody
 	wrote bool  // something was changed
@@ -174,7 +175,7 @@ func (t *tx) ready(write bool, args []any) ([]any, error) {
 
 // limit returns the context of one statement.
 func (t *tx) limit() (context.Context, context.CancelFunc) {
-	if !t.write || t.db.dialect.Patience == 0 {
+	if t.long || t.db.dialect.Patience == 0 {
 		return t.ctx, func() {}
 	}
 	return context.WithTimeout(t.ctx, t.db.dialect.Patience)

@@ -19,12 +19,18 @@ type number interface {
 
 // value returns the database's form of an argument: times are microseconds
 // since 1970 and 0 for the zero Time, durations microseconds, truth is 0 or 1,
-// the id 0 is NULL so that it may stand in a foreign key, a hash is 32 bytes.
+// the id 0 is NULL so that it may stand in a foreign key, so are no bytes, a
+// hash is 32 bytes.
 func value(a any) (any, error) {
 	switch a := a.(type) {
 	case string:
 		return a, checkText(a)
-	case int64, []byte, nil:
+	case int64, nil:
+		return a, nil
+	case []byte:
+		if len(a) == 0 { // engines differ in what comes back
+			return nil, nil
+		}
 		return a, nil
 	case int:
 		return int64(a), nil

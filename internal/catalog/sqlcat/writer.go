@@ -86,6 +86,9 @@ func (w *writer) attempt(batch *[]*job, more bool) error {
 			}
 			*batch = append(*batch, j)
 		}
+		if (*batch)[i].gone { // the first time round
+			continue
+		}
 		if err := w.one((*batch)[i]); err != nil {
 			w.abandon()
 			return err
@@ -229,16 +232,16 @@ func (w *writer) commit() error {
 // mark counts the commit and returns the transaction's name, empty where the
 // dialect has none.
 func (w *writer) mark() (name string, err error) {
-	if w.counts {
-		if _, err := w.exec("UPDATE changes SET n = n + 1"); err != nil {
-			return "", err
-		}
+	const count = "UPDATE changes SET n = n + 1"
+	expression := w.db.dialect.Mark
+	switch {
+	case expression == "" && w.counts:
+		_, err = w.exec(count)
+	case expression != "" && w.counts:
+		err = w.own().change(into{&name}, count+" RETURNING "+expression)
+	case expression != "":
+		err = w.own().scan(into{&name}, "SELECT "+expression)
 	}
-	if w.db.dialect.Mark == "" {
-		return "", nil
-	}
-	t := w.own()
-	err = t.scan(into{&name}, w.db.dialect.Mark)
 	return name, err
 }
 

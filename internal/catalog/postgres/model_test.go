@@ -1,0 +1,9 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"tandem/internal/catalog/catalogtest"
+)
+
+func TestModel(t *testing.T) { catalogtest.Model(t, open) }
