@@ -3,6 +3,7 @@ package catalogtest
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -310,6 +311,7 @@ func (m *memory) beginDownload(id catalog.LinkID, remote string, size int64, now
 		return fault.Gone
 	}
 	l.Downloads++
+	maps.DeleteFunc(m.downloads, func(_ downloadKey, d download) bool { return !now.Before(d.expires) })
 	m.downloads[downloadKey{id, remote}] = download{size: size, had: size, expires: expires}
 	return nil
 }

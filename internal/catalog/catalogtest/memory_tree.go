@@ -140,6 +140,8 @@ func (m *memory) putFile(id catalog.NodeID, version catalog.VersionID, parent ca
 			return catalog.Node{}, fault.Busy
 		case c.State == catalog.Damaged:
 			return catalog.Node{}, fault.Corrupt
+		case c.Sum != v.Sum:
+			return catalog.Node{}, fault.Invalid
 		}
 	}
 	if old.ID == 0 {

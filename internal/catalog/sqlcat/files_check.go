@@ -1,6 +1,9 @@
 package sqlcat
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // fileChecks looks for what never may be among collections, names, versions,
 // contents and uploads.
@@ -8,11 +11,10 @@ func fileChecks() []check {
 	return append(recounts(), orphans()...)
 }
 
-// finding is a check by a query for what is wrong: a number and up to two
-// more, which say fills in.
+// finding is a check by a query for what is wrong: three numbers, of which say
+// fills in as many as it has room for.
 func finding(say, query string) check {
-	type row3 struct{ a, b, c int64 }
-	read := func(r row, v *row3) error { return r.to(&v.a, &v.b, &v.c) }
+	read := func(r row, v *[3]int64) error { return r.to(&v[0], &v[1], &v[2]) }
 	return func(t *tx) ([]string, error) {
 		rows, err := list(t, read, query+` LIMIT ?`, mostFindings)
 		if err != nil {
@@ -20,7 +22,8 @@ func finding(say, query string) check {
 		}
 		var found []string
 		for _, v := range rows {
-			found = append(found, fmt.Sprintf(say, v.a, v.b, v.c))
+			args := []any{v[0], v[1], v[2]}
+			found = append(found, fmt.Sprintf(say, args[:strings.Count(say, "%")]...))
 		}
 		return found, nil
 	}
@@ -48,7 +51,7 @@ func recounts() []check {
 			`SELECT collection AS id, COUNT(*) AS n FROM nodes WHERE folder = 0 GROUP BY collection`),
 		recount(`collection %d: counts %d folders, it has %d`, `collections`, `folders`,
 			`SELECT collection AS id, COUNT(*) AS n FROM nodes WHERE folder <> 0 AND parent IS NOT NULL GROUP BY collection`),
-		finding(`content of version %[1]d: counts %[2]d uses, it has %[3]d`,
+		finding(`content of version %d: counts %d uses, it has %d`,
 			`SELECT x.v, x.uses, x.n FROM (
 				SELECT MIN(v.id) AS v, c.uses AS uses, COUNT(v.id) AS n FROM contents c LEFT JOIN versions v ON v.root = c.root
 				GROUP BY c.root, c.uses) AS x

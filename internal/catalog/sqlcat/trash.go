@@ -81,34 +81,33 @@ func readDoomed(r row, n *catalog.Node) error { return r.to(&n.ID, &n.Name, &n.F
 
 // below dooms what is below a folder, and says whether that is all there is.
 func (p *purge) below(id catalog.NodeID) (all bool, err error) {
-	name, last := "", catalog.NodeID(0)
-	for _, next := range []func(limit int) ([]catalog.Node, error){
-		func(limit int) ([]catalog.Node, error) {
-			return list(p.tx, readDoomed, `SELECT id, name, folder FROM nodes WHERE parent = ? AND trashed = 0 AND name > ? ORDER BY name LIMIT ?`,
-				id, name, limit)
-		},
-		func(limit int) ([]catalog.Node, error) {
-			return list(p.tx, readDoomed, `SELECT id, name, folder FROM nodes WHERE parent = ? AND trashed <> 0 AND id > ? ORDER BY id LIMIT ?`,
-				id, int64(last), limit)
-		},
-	} {
-		for {
-			page, err := next(min(p.left+1, purgePage)) // one more tells whether there is more
-			if err != nil {
+	all, err = p.pages(func(last catalog.Node, limit int) ([]catalog.Node, error) {
+		return list(p.tx, readDoomed, `SELECT id, name, folder FROM nodes WHERE parent = ? AND trashed = 0 AND name > ? ORDER BY name LIMIT ?`,
+			id, last.Name, limit)
+	})
+	if err != nil || !all {
+		return false, err
+	}
+	return p.pages(func(last catalog.Node, limit int) ([]catalog.Node, error) {
+		return list(p.tx, readDoomed, `SELECT id, name, folder FROM nodes WHERE parent = ? AND trashed <> 0 AND id > ? ORDER BY id LIMIT ?`,
+			id, int64(last.ID), limit)
+	})
+}
+
+// pages dooms page after page of nodes.
+func (p *purge) pages(next func(last catalog.Node, limit int) ([]catalog.Node, error)) (all bool, err error) {
+	for last := (catalog.Node{}); ; {
+		page, err := next(last, min(p.left+1, purgePage)) // one more tells whether there is more
+		if err != nil || len(page) == 0 {
+			return true, err
+		}
+		for _, n := range page {
+			if all, err := p.doom(n); err != nil || !all {
 				return false, err
 			}
-			if len(page) == 0 {
-				break
-			}
-			for _, n := range page {
-				if all, err := p.doom(n); err != nil || !all {
-					return false, err
-				}
-				name, last = n.Name, n.ID
-			}
 		}
+		last = page[len(page)-1]
 	}
-	return true, nil
 }
 
 const purgePage = 512

@@ -69,12 +69,17 @@ func (t tree) use(sum content.FileSum) error {
 	if sum.Size == 0 {
 		return nil
 	}
-	ok, err := t.exec(`UPDATE contents SET uses = uses + 1 WHERE root = ? AND state = ?`, sum.Root, catalog.Ready)
+	ok, err := t.exec(`UPDATE contents SET uses = uses + 1 WHERE root = ? AND state = ? AND size = ? AND sha256 = ?`,
+		sum.Root, catalog.Ready, sum.Size, sum.SHA256)
 	if err != nil || ok > 0 {
 		return err
 	}
-	if c, err := (contents{t.tx}).Content(sum.Root); err == nil && c.State == catalog.Damaged {
+	c, err := (contents{t.tx}).Content(sum.Root)
+	switch {
+	case err == nil && c.State == catalog.Damaged:
 		return fault.Errorf(fault.Corrupt, "content %x: was found damaged", sum.Root[:4])
+	case err == nil && c.State == catalog.Ready:
+		return fault.Errorf(fault.Invalid, "content %x: is known with another size or SHA-256", sum.Root[:4])
 	}
 	return fault.Errorf(fault.Busy, "content %x: is not ready", sum.Root[:4])
 }

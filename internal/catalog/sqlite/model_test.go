@@ -1,0 +1,9 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"tandem/internal/catalog/catalogtest"
+)
+
+func TestModel(t *testing.T) { catalogtest.Model(t, open) }
