@@ -71,11 +71,10 @@ func (h *Handler) mount(table []*route) {
 		if rt.status == 0 {
 			rt.status = http.StatusOK
 		}
-		serve := http.HandlerFunc(rt.ServeHTTP)
 		switch root, deep := strings.CutSuffix(rt.pattern, "/{path...}"); {
 		case deep: // with and without the slash; the mux would redirect
-			h.mux.Handle(rt.method+" "+root, serve)
-			h.mux.Handle(rt.method+" "+rt.pattern, serve)
+			h.mux.Handle(rt.method+" "+root, rt)
+			h.mux.Handle(rt.method+" "+rt.pattern, rt)
 		case rt.pattern == torrentPattern: // no pattern of the mux's
 			h.mux.HandleFunc(rt.method+" /s/{token}", func(w http.ResponseWriter, r *http.Request) {
 				token, ok := strings.CutSuffix(r.PathValue("token"), ".torrent")
@@ -87,14 +86,15 @@ func (h *Handler) mount(table []*route) {
 				rt.ServeHTTP(w, r)
 			})
 		default:
-			h.mux.Handle(rt.method+" "+rt.pattern, serve)
+			h.mux.Handle(rt.method+" "+rt.pattern, rt)
 		}
 	}
 	h.refused = &route{pattern: "refused", counters: h.metrics.route("refused", "")}
 	h.elsewhere = &route{pattern: "pages", counters: h.metrics.route("pages", ""), serve: (*exchange).page}
 	unknown := &route{pattern: "unknown", counters: h.metrics.route("unknown", ""), serve: (*exchange).unknown}
-	h.mux.Handle("/", http.HandlerFunc(h.elsewhere.ServeHTTP))
-	h.mux.Handle("/api/", http.HandlerFunc(unknown.ServeHTTP))
+	h.mux.Handle("/", h.elsewhere)
+	h.mux.Handle("/api", unknown)
+	h.mux.Handle("/api/", unknown)
 	h.document = document(table, h.cfg.Version)
 }
 
