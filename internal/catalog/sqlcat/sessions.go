@@ -18,7 +18,7 @@ func readSession(r row, s *catalog.Session) error {
 }
 
 func (s sessions) CreateSession(n catalog.Session) (int64, error) {
-	if _, err := (accounts{s.tx}).User(n.User); err != nil {
+	if _, err := accounts(s).User(n.User); err != nil {
 		return 0, err
 	}
 	id, err := s.insert(`INSERT INTO sessions (hash, usr, created, seen, expires, agent, remote)
@@ -70,7 +70,7 @@ func readToken(r row, t *catalog.Token) error {
 }
 
 func (s sessions) CreateToken(n catalog.Token) (int64, error) {
-	if _, err := (accounts{s.tx}).User(n.User); err != nil {
+	if _, err := accounts(s).User(n.User); err != nil {
 		return 0, err
 	}
 	id, err := s.insert(`INSERT INTO tokens (hash, usr, name, rights, server, created, seen, expires)
