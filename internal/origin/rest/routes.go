@@ -141,7 +141,7 @@ func (x *exchange) unknown() error {
 	var allowed []string
 	for _, m := range [...]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		try := &http.Request{Method: m, URL: x.r.URL, Host: x.r.Host}
-		if _, pattern := x.h.mux.Handler(try); pattern != "/api/" && pattern != "/" && pattern != "" {
+		if _, pattern := x.h.mux.Handler(try); pattern != "/api/" && pattern != "/api" && pattern != "/" && pattern != "" {
 			allowed = append(allowed, m)
 		}
 	}
