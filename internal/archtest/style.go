@@ -34,7 +34,7 @@ func checkDocs(t *tree, report reporter) {
 		}
 		var docs []*file
 		for _, f := range code {
-			if f.syntax.Doc.Text() != "" {
+			if f.syntax.Doc.Text() != "" && !ast.IsGenerated(f.syntax) {
 				docs = append(docs, f)
 			}
 		}
