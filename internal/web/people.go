@@ -156,6 +156,9 @@ func (v *visit) userDone() error {
 		return v.done(flash{Text: u.Name + " is changed."}, "/people")
 	}
 	text, status, ok := complaintOf(err)
+	if fault.KindOf(err) == fault.Permission { // such as the last admin's role
+		text, status, ok = capital(own(err)), http.StatusForbidden, true
+	}
 	if !ok {
 		return err
 	}
