@@ -29,6 +29,8 @@ type BlobPlace struct {
 	Fail func(n int, kind fault.Kind)
 	// Mend ends it and reports whether something failed.
 	Mend func() bool
+	// Kinds are those that operations fail with; nil: fault.Full and fault.Other.
+	Kinds []fault.Kind
 
 	// Big is a length that is staged in more than one part; 0: 300,000.
 	Big int
@@ -66,6 +68,9 @@ func newBlobPlace(t testing.TB, place func(t testing.TB) *BlobPlace) *BlobPlace 
 	pl := place(t)
 	if pl.Big == 0 {
 		pl.Big = 300_000
+	}
+	if pl.Kinds == nil {
+		pl.Kinds = []fault.Kind{fault.Full, fault.Other}
 	}
 	return pl
 }

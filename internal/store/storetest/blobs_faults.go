@@ -37,7 +37,7 @@ func testBlobCrash(t *testing.T, place func(t testing.TB) *BlobPlace) {
 				b = pl.mustOpen(t)
 				checkKept(t, b, done, s)
 				closeBlobs(t, b)
-				if !power {
+				if !power || pl.Shared { // an object store has its own suite
 					break
 				}
 			}
@@ -65,8 +65,11 @@ func closeBlobs(t testing.TB, b store.Blobs) {
 // power. What was acknowledged is whole, what can be seen is whole, and everything
 // can be brought to its end.
 func testBlobFaults(t *testing.T, place func(t testing.TB) *BlobPlace) {
-	for _, kind := range []fault.Kind{fault.Full, fault.Other} {
+	for _, kind := range newBlobPlace(t, place).Kinds {
 		for _, power := range []bool{false, true} {
+			if power && newBlobPlace(t, place).Shared {
+				continue
+			}
 			t.Run(fmt.Sprintf("any operation of one upload fails (%v), power goes: %t", kind, power), func(t *testing.T) {
 				for n := 1; ; n++ {
 					pl := newBlobPlace(t, place)

@@ -72,10 +72,11 @@ func testStageAnew(t *testing.T, pl *BlobPlace) {
 // after its successor has written.
 func testStageTakenOver(t *testing.T, pl *BlobPlace) {
 	s, junk := newSample(1, pl.Big), newSample(2, pl.Big)
+	other := append(bytes.Clone(s.data[:pl.Big/2]), junk.data[pl.Big/2:]...)
 	ends := map[string]func(w store.Stage) error{
 		"syncs":   func(w store.Stage) error { _, err := w.Sync(t.Context()); return err },
 		"closes":  func(w store.Stage) error { _, err := w.Close(t.Context()); return err },
-		"commits": func(w store.Stage) error { return w.Commit(t.Context(), s.root) },
+		"commits": func(w store.Stage) error { return w.Commit(t.Context(), rootOf(other)) },
 	}
 	for name, end := range ends {
 		for _, late := range []bool{false, true} {
@@ -91,8 +92,8 @@ func testStageTakenOver(t *testing.T, pl *BlobPlace) {
 				}
 				older = stage(t, b, "a", s.data, pl.Big/3, pl.Big/2)
 				newer := stage(t, after, "a", s.data, pl.Big/3, pl.Big/2)
-				bad := func() { // different bytes, and it may not matter whether they are taken
-					_ = errors.Join(write(older, junk.data[pl.Big/2:]), end(older))
+				bad := func() { // different bytes; what it commits of them has their own name
+					_ = errors.Join(write(older, other[pl.Big/2:]), end(older))
 				}
 				if !late {
 					bad()
@@ -104,11 +105,13 @@ func testStageTakenOver(t *testing.T, pl *BlobPlace) {
 				if err := errors.Join(werr, newer.Commit(t.Context(), s.root)); err != nil {
 					wantKind(t, "a commit among two writers", err, fault.Busy)
 					_ = newer.Discard()
-					checkKept(t, after)
+					checkWhole(t, after)
 					put(t, after, "a", s)
 				}
-				checkKept(t, after, s)
-				if err := after.Remove(t.Context(), s.root); err != nil {
+				if !checkWhole(t, after)[s.root] {
+					t.Error("what was committed is not there")
+				}
+				if err := errors.Join(after.Remove(t.Context(), s.root), after.Remove(t.Context(), rootOf(other))); err != nil {
 					t.Fatal(err)
 				}
 			})
