@@ -63,13 +63,13 @@ var errTakenBack = errors.New("this Update is taken back")
 func (run *modelRun) history(t *rapid.T) {
 	h := &history{T: t, run: run, m: newMemory(), now: day()}
 	h.update(func() { h.people() })
-	for range rapid.IntRange(1, 20).Draw(t, "steps") {
-		switch rapid.IntRange(0, 5).Draw(t, "step") {
+	for range 1 + h.pick("steps", 14) {
+		switch h.pick("step", 6) {
 		case 0:
 			h.takenBack(func() { h.some(4) })
 		case 1:
 			h.view(func() {
-				for range rapid.IntRange(1, 8).Draw(t, "reads") {
+				for range 1 + h.pick("reads", 8) {
 					h.read()
 				}
 			})
@@ -86,7 +86,7 @@ func (run *modelRun) history(t *rapid.T) {
 
 // people makes the accounts of a history.
 func (h *history) people() {
-	for i, quota := range []int64{0, 0, 100} {
+	for i, quota := range []int64{0, 60, 100} {
 		h.run.users++
 		u := catalog.User{Name: "user" + number(h.run.users), Role: policy.Publisher, Quota: quota, Created: h.now}
 		id, err := h.tx.Accounts.CreateUser(u)
@@ -111,8 +111,9 @@ func (h *history) people() {
 
 // some does a few random things, and looks at the outcome of some.
 func (h *history) some(most int) {
-	h.now = h.now.Add(time.Duration(rapid.IntRange(-30, 300).Draw(h.T, "minutes")) * time.Minute)
-	for range rapid.IntRange(1, most).Draw(h.T, "operations") {
+	// Whole hours, like everything that lasts: what ends, ends now and then at this very moment.
+	h.now = h.now.Add(time.Duration(h.pick("hours", 6)-1) * time.Hour)
+	for range 1 + h.pick("operations", most) {
 		h.operation()
 		if rapid.Bool().Draw(h.T, "look") {
 			h.read()
@@ -191,11 +192,32 @@ func (h *history) failed(what string, err, want error) error {
 // draw picks one of the keys of a map, and sometimes a number that is not there.
 func draw[K cmp.Ordered, V any](h *history, label string, m map[K]V, absent K) K {
 	keys := slices.Sorted(maps.Keys(m))
-	if len(keys) == 0 || rapid.IntRange(0, 19).Draw(h.T, label+" absent") == 0 {
+	if len(keys) == 0 || h.rarely(label+" absent", 20) {
 		return absent
 	}
-	return rapid.SampledFrom(keys).Draw(h.T, label)
+	return keys[h.pick(label, len(keys))]
 }
+
+// pick draws a number below n, each as likely as the others; rapid's own
+// ranges prefer small ones, so that histories would be short and alike.
+func (h *history) pick(label string, n int) int {
+	const bits = 10
+	return rapid.Map(rapid.SliceOfN(rapid.Bool(), bits, bits), func(set []bool) int {
+		v := 0
+		for _, bit := range set {
+			v <<= 1
+			if bit {
+				v |= 1
+			}
+		}
+		return v % n
+	}).Draw(h.T, label)
+}
+
+// rarely is true once in n times.
+func (h *history) rarely(label string, n int) bool { return h.pick(label, n) == n-1 }
+
+func oneOf[T any](h *history, label string, of []T) T { return of[h.pick(label, len(of))] }
 
 const noID = 1 << 40
 
@@ -215,44 +237,49 @@ func (h *history) nodeThat(ok func(*catalog.Node) bool) catalog.NodeID {
 			some[id] = true
 		}
 	}
-	if len(some) == 0 || rapid.IntRange(0, 14).Draw(h.T, "any node") == 0 {
+	if len(some) == 0 || h.rarely("any node", 20) {
 		return h.node()
 	}
 	return draw(h, "node", some, 0)
 }
 
 func (h *history) folder() catalog.NodeID {
-	dead := rapid.IntRange(0, 5).Draw(h.T, "dead folder") == 0
+	dead := h.rarely("dead folder", 12)
 	return h.nodeThat(func(n *catalog.Node) bool { return n.Folder && (dead || h.m.live(n.ID)) })
 }
 
 func (h *history) belowRoot() catalog.NodeID {
-	return h.nodeThat(func(n *catalog.Node) bool { return n.Parent != 0 })
+	dead := h.rarely("dead", 12)
+	return h.nodeThat(func(n *catalog.Node) bool { return n.Parent != 0 && (dead || h.m.live(n.ID)) })
 }
 
 func (h *history) inTrash() catalog.NodeID { return h.nodeThat(inTrash) }
 
 func (h *history) name() string {
-	return rapid.SampledFrom([]string{
-		"a", "a", "b", "b", "B", "ä", "Ä", "a_b", "100%", `back\slash`, "Straße", "c", "d", "a/b", "",
-	}).Draw(h.T, "name")
+	names := []string{
+		"a", "a", "a", "a", "b", "b", "b", "B", "ä", "Ä", "a_b", "100%", `back\slash`, "Straße", "c", "d",
+	}
+	if h.rarely("no name", 30) {
+		names = []string{"a/b", ""}
+	}
+	return names[h.pick("name", len(names))]
 }
 
 // sum picks the sum of one of a few contents; the last is empty.
 func (h *history) sum() content.FileSum {
-	n := rapid.IntRange(0, 5).Draw(h.T, "content")
+	n := h.pick("content", 6)
 	sum := content.FileSum{SHA256: content.Hash{0xff, byte(n)}, Size: int64(10 * n)}
 	if n > 0 {
 		sum.Root = content.Hash{byte(n), 1}
 	}
-	if rapid.IntRange(0, 49).Draw(h.T, "wrong sum") == 0 {
+	if h.rarely("wrong sum", 50) {
 		sum.Size++
 	}
 	return sum
 }
 
 func (h *history) hours(label string) time.Duration {
-	return time.Duration(rapid.IntRange(0, 20).Draw(h.T, label)) * time.Hour
+	return time.Duration(h.pick(label, 12)) * time.Hour
 }
 
 // empty removes everything that a history can have left, by what the catalog

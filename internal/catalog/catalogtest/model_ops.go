@@ -19,16 +19,16 @@ func number(n int) string { return strconv.Itoa(n) }
 // operation does one random thing to the catalog and to memory. What needs
 // something that is not there yet makes it instead, mostly.
 func (h *history) operation() {
-	people := []func(){h.createCollection, h.updateCollection, h.deleteCollection, h.setGrant, h.setGrant, h.setMember, h.reserve, h.releaseTooMuch}
-	names := []func(){h.makeFolder, h.makeFolder, h.putFile, h.putFile, h.putFile, h.move, h.move, h.trash, h.dropVersions}
-	trash := []func(){h.untrash, h.untrash, h.purge}
+	people := []func(){h.createCollection, h.updateCollection, h.deleteCollection, h.setGrant, h.setGrant, h.setMember, h.reserve, h.reserve, h.releaseTooMuch}
+	names := []func(){h.makeFolder, h.putFile, h.putFile, h.putFile, h.move, h.trash, h.dropVersions}
+	trash := []func(){h.untrash, h.trash, h.purge}
 	contents := []func(){h.claim, h.setReady, h.setRemoving, h.drop, h.setChecked}
-	uploads := []func(){h.createUpload, h.take, h.save, h.save, h.finish, h.deleteUpload}
+	uploads := []func(){h.createUpload, h.createUpload, h.createUpload, h.take, h.save, h.save, h.finish, h.deleteUpload}
 	links := []func(){
 		h.createLink, h.updateLink, h.beginDownload, h.beginDownload, h.continueDownload, h.continueDownload,
 		h.countDownloads, h.addBytes, h.setTorrent,
 	}
-	sometimes := rapid.IntRange(0, 9).Draw(h.T, "anyway") == 0
+	sometimes := h.rarely("anyway", 10)
 	if !slices.ContainsFunc(slices.Collect(maps.Values(h.m.nodes)), inTrash) && !sometimes {
 		trash = []func(){h.trash, h.makeFolder}
 	}
@@ -41,9 +41,9 @@ func (h *history) operation() {
 	if len(h.m.collections) == 0 && !sometimes {
 		people = []func(){h.createCollection}
 	}
-	kinds := [][]func(){names, names, names, trash, trash, contents, people, uploads, links}
-	kind := kinds[rapid.IntRange(0, len(kinds)-1).Draw(h.T, "kind")]
-	kind[rapid.IntRange(0, len(kind)-1).Draw(h.T, "operation")]()
+	kinds := [][]func(){names, names, names, names, names, trash, contents, people, uploads, links}
+	kind := kinds[h.pick("kind", len(kinds))]
+	kind[h.pick("operation", len(kind))]()
 }
 
 func inTrash(n *catalog.Node) bool { return !n.Trashed.IsZero() }
@@ -51,12 +51,12 @@ func inTrash(n *catalog.Node) bool { return !n.Trashed.IsZero() }
 // --- collections and quotas
 
 func (h *history) collectionName() string {
-	return rapid.SampledFrom([]string{"Photos", "photos", "Äpfel", "äpfel", "docs"}).Draw(h.T, "collection name")
+	return oneOf(h, "collection name", []string{"Photos", "photos", "Äpfel", "äpfel", "docs"})
 }
 
 func (h *history) createCollection() {
 	c := catalog.Collection{
-		Name: h.collectionName(), Owner: h.user(), Quota: rapid.SampledFrom([]int64{0, 0, 200}).Draw(h.T, "quota"),
+		Name: h.collectionName(), Owner: h.user(), Quota: oneOf(h, "quota", []int64{0, 100, 200}),
 		Created: h.now, KeepTrash: h.hours("keep trash"), KeepVersions: h.hours("keep versions"),
 	}
 	got, err := h.tx.Collections.CreateCollection(c)
@@ -71,7 +71,7 @@ func (h *history) createCollection() {
 func (h *history) updateCollection() {
 	c := catalog.Collection{
 		ID: h.collection(), Name: h.collectionName(), Owner: h.user(),
-		Quota: rapid.SampledFrom([]int64{0, 0, 100}).Draw(h.T, "quota"), KeepTrash: h.hours("keep trash"),
+		Quota: oneOf(h, "quota", []int64{0, 0, 100}), KeepTrash: h.hours("keep trash"),
 	}
 	h.failed("change collection", h.tx.Collections.UpdateCollection(c), h.m.updateCollection(c))
 }
@@ -82,8 +82,8 @@ func (h *history) deleteCollection() {
 }
 
 func (h *history) setGrant() {
-	g := catalog.Grant{Collection: h.collection(), Rights: policy.Rights(rapid.IntRange(0, 15).Draw(h.T, "rights"))}
-	switch rapid.IntRange(0, 9).Draw(h.T, "to") {
+	g := catalog.Grant{Collection: h.collection(), Rights: policy.Rights(h.pick("rights", 16))}
+	switch h.pick("to", 10) {
 	case 0: // nobody
 	case 1, 2, 3:
 		g.Group = draw(h, "group", h.m.members, noID)
@@ -124,7 +124,7 @@ func (h *history) release(u catalog.UserID, c catalog.CollectionID, n int64) err
 
 // reserve sets bytes aside for a moment: what stays reserved belongs to an upload.
 func (h *history) reserve() {
-	u, c, n := h.user(), h.collection(), rapid.Int64Range(-1, 120).Draw(h.T, "bytes")
+	u, c, n := h.user(), h.collection(), int64(h.pick("bytes", 72)-1)
 	if h.setAside(u, c, n) == nil {
 		h.read()
 		if err := h.release(u, c, n); err != nil {
@@ -159,10 +159,10 @@ func (h *history) makeFolder() {
 // putFile puts content that was mostly claimed and made ready before.
 func (h *history) putFile() {
 	v := catalog.Version{
-		Sum: h.sum(), By: h.user(), Via: catalog.LinkID(rapid.IntRange(0, 1).Draw(h.T, "via")),
+		Sum: h.sum(), By: h.user(), Via: catalog.LinkID(h.pick("via", 2)),
 		Created: h.now, Modified: h.now.Add(-h.hours("modified")),
 	}
-	if rapid.IntRange(0, 9).Draw(h.T, "without content") > 0 {
+	if !h.rarely("without content", 12) {
 		if h.claimed(v.Sum) == nil && v.Sum.Size > 0 {
 			h.failed("set ready", h.tx.Contents.SetReady(v.Sum.Root, h.now), h.m.setReady(v.Sum.Root, h.now))
 		}
@@ -203,14 +203,14 @@ func (h *history) untrash() {
 }
 
 func (h *history) purge() {
-	id, limit := h.inTrash(), rapid.IntRange(0, 5).Draw(h.T, "limit")
+	id, limit := h.inTrash(), h.pick("limit", 10)
 	got, err := h.tx.Tree.Purge(id, limit)
 	want, wantErr := h.m.purge(id, limit)
 	agree(h, "purge", got, err, want, wantErr)
 }
 
 func (h *history) dropVersions() {
-	keep, limit := h.hours("keep"), rapid.IntRange(0, 4).Draw(h.T, "limit")
+	keep, limit := h.hours("keep"), h.pick("limit", 5)
 	got, err := h.tx.Tree.DropVersions(h.now, keep, limit)
 	agree(h, "drop versions", got, err, h.m.dropVersions(h.now, keep, limit), nil)
 }
@@ -255,10 +255,10 @@ func (h *history) createUpload() {
 	h.serial++
 	u := catalog.Upload{
 		ID: "u" + number(h.serial), User: h.user(), Via: 3, Collection: h.collection(), Path: []string{"x", h.name()},
-		Size: rapid.Int64Range(0, 60).Draw(h.T, "size"), Want: content.Hash{7}, Modified: h.now, IfAbsent: true, Rename: h.serial%2 == 0,
+		Size: int64(h.pick("size", 51)), Want: content.Hash{7}, Modified: h.now, IfAbsent: true, Rename: h.serial%2 == 0,
 		Created: h.now, Updated: h.now, Expires: h.now.Add(h.hours("expires")), State: []byte{1, 2},
 	}
-	if rapid.IntRange(0, 9).Draw(h.T, "same id") == 0 {
+	if h.pick("same id", 10) == 0 {
 		u.ID = h.uploadID()
 	}
 	u.Path = slices.DeleteFunc(u.Path, func(name string) bool { return name == "" || name == "a/b" })
@@ -279,7 +279,7 @@ func (h *history) take() {
 
 // epoch is mostly the right one.
 func (h *history) epoch(id string) int64 {
-	n := int64(rapid.SampledFrom([]int{0, 0, 0, 0, 1}).Draw(h.T, "epoch"))
+	n := int64(oneOf(h, "epoch", []int{0, 0, 0, 0, 1}))
 	if u := h.m.uploads[id]; u != nil {
 		n += u.Epoch
 	}
@@ -288,14 +288,14 @@ func (h *history) epoch(id string) int64 {
 
 func (h *history) save() {
 	id := h.uploadID()
-	epoch, offset := h.epoch(id), rapid.Int64Range(-1, 61).Draw(h.T, "offset")
+	epoch, offset := h.epoch(id), int64(h.pick("offset", 53)-1)
 	state := []byte{byte(offset)}
 	h.failed("save", h.tx.Uploads.Save(id, epoch, offset, state, h.now), h.m.save(id, epoch, offset, state, h.now))
 }
 
 func (h *history) finish() {
 	id := h.uploadID()
-	epoch, node := h.epoch(id), catalog.NodeID(rapid.IntRange(0, 2).Draw(h.T, "became"))
+	epoch, node := h.epoch(id), catalog.NodeID(h.pick("became", 3))
 	err := h.failed("finish", h.tx.Uploads.Finish(id, epoch, node, h.now), h.m.finish(id, epoch, node, h.now))
 	if u := h.m.uploads[id]; err == nil {
 		h.release(u.User, u.Collection, u.Size)
@@ -317,10 +317,10 @@ func (h *history) linkID() catalog.LinkID { return draw(h, "link", h.m.links, no
 // someLink is a link with everything that may be changed.
 func (h *history) someLink() catalog.Link {
 	l := catalog.Link{
-		Password: "$argon2id$", Note: h.name(), MaxDownloads: rapid.Int64Range(0, 3).Draw(h.T, "max downloads"),
-		MaxBytes: rapid.SampledFrom([]int64{0, 50}).Draw(h.T, "max bytes"), Expires: h.now.Add(h.hours("expires")),
+		Password: "$argon2id$", Note: h.name(), MaxDownloads: int64(h.pick("max downloads", 4)),
+		MaxBytes: oneOf(h, "max bytes", []int64{0, 50}), Expires: h.now.Add(h.hours("expires")),
 	}
-	if rapid.IntRange(0, 4).Draw(h.T, "revoked") == 0 {
+	if h.pick("revoked", 5) == 0 {
 		l.Revoked = h.now
 	}
 	return l
@@ -331,8 +331,8 @@ func (h *history) createLink() {
 	l := h.someLink()
 	l.Token, l.Kind, l.Node = "t"+number(h.serial), catalog.UploadLink, h.node()
 	l.Audience, l.By, l.Created = peer.Public, 1, h.now
-	l.Torrent = catalog.TorrentState(rapid.IntRange(0, 1).Draw(h.T, "torrent"))
-	if rapid.IntRange(0, 9).Draw(h.T, "same token") == 0 {
+	l.Torrent = catalog.TorrentState(h.pick("torrent", 2))
+	if h.pick("same token", 10) == 0 {
 		l.Token = h.token()
 	}
 	got, err := h.tx.Links.CreateLink(l)
@@ -357,17 +357,17 @@ func (h *history) updateLink() {
 }
 
 func (h *history) remote() string {
-	return rapid.SampledFrom([]string{"192.0.2.1", "2001:db8::1"}).Draw(h.T, "remote")
+	return oneOf(h, "remote", []string{"192.0.2.1", "2001:db8::1"})
 }
 
 func (h *history) beginDownload() {
-	id, remote, size := h.linkID(), h.remote(), rapid.Int64Range(0, 20).Draw(h.T, "size")
+	id, remote, size := h.linkID(), h.remote(), int64(h.pick("size", 21))
 	until := h.now.Add(h.hours("until"))
 	h.failed("begin download", h.tx.Links.BeginDownload(id, remote, size, h.now, until), h.m.beginDownload(id, remote, size, h.now, until))
 }
 
 func (h *history) continueDownload() {
-	id, remote, n := h.linkID(), h.remote(), rapid.Int64Range(0, 8).Draw(h.T, "bytes")
+	id, remote, n := h.linkID(), h.remote(), int64(h.pick("bytes", 9))
 	h.failed("continue download", h.tx.Links.ContinueDownload(id, remote, n, h.now), h.m.continueDownload(id, remote, n, h.now))
 }
 
@@ -378,12 +378,12 @@ func (h *history) countDownloads() {
 }
 
 func (h *history) addBytes() {
-	id, n := h.linkID(), rapid.Int64Range(-10, 40).Draw(h.T, "bytes")
+	id, n := h.linkID(), int64(h.pick("bytes", 51)-10)
 	h.failed("add bytes", h.tx.Links.AddBytes(id, n), h.m.addBytes(id, n))
 }
 
 func (h *history) setTorrent() {
-	id, state := h.linkID(), catalog.TorrentState(rapid.IntRange(0, 3).Draw(h.T, "state"))
+	id, state := h.linkID(), catalog.TorrentState(h.pick("state", 4))
 	var torrent []byte
 	if state == catalog.TorrentMade {
 		torrent = []byte("d4:infoe" + time.Duration(h.serial).String())

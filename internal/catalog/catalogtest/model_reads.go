@@ -15,10 +15,10 @@ func (h *history) read() {
 		h.readCollections, h.readRights, h.readUser, h.readNode, h.readChildren, h.readResolve, h.readTrash, h.readVersions,
 		h.readSearch, h.readSearch, h.readCounts, h.readContents, h.readUploads, h.readLinks,
 	}
-	reads[rapid.IntRange(0, len(reads)-1).Draw(h.T, "read")]()
+	reads[h.pick("read", len(reads))]()
 }
 
-func (h *history) limit() int { return rapid.IntRange(0, 4).Draw(h.T, "limit") }
+func (h *history) limit() int { return h.pick("limit", 5) }
 
 func (h *history) readCollections() {
 	id, name, limit := h.collection(), h.collectionName(), h.limit()
@@ -121,7 +121,7 @@ func (h *history) readSearch() {
 	if rapid.Bool().Draw(h.T, "in one") {
 		in = []catalog.CollectionID{h.collection()}
 	}
-	text := rapid.SampledFrom([]string{"a", "A", "ä", "B", "%", "_", `\`, "0%", "STRASSE", ""}).Draw(h.T, "text")
+	text := oneOf(h, "text", []string{"a", "A", "ä", "B", "%", "_", `\`, "0%", "STRASSE", ""})
 	limit := h.limit()
 	got, err := h.tx.Tree.Search(in, text, limit)
 	agree(h, "search", got, err, h.m.search(in, text, limit), nil)
