@@ -73,32 +73,32 @@ func TestUnknownMotionIsNotSlow(t *testing.T) {
 	}
 }
 
-// listen serves h on a real port, as node does.
-func listen(t *testing.T, h *Handler) (addr string, stop func()) {
+// listen serves h on a real port, as node does. closed gets every connection
+// that has ended, once the watch has heard of it.
+func listen(t *testing.T, h *Handler) (addr string, closed <-chan net.Conn) {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{}
+	ended := make(chan net.Conn, 1024)
+	s := &http.Server{ConnState: func(c net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			ended <- c
+		}
+	}}
 	h.ConfigureServer(s)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
-	}
-	t.Cleanup(stop)
-	return l.Addr().String(), stop
+	})
+	return l.Addr().String(), ended
 }
 
 // A client that asks for much and reads nothing is hung up on, though every
@@ -183,7 +183,7 @@ func TestSenderThatDoesNotSend(t *testing.T) {
 
 func TestWatchForgetsConnections(t *testing.T) {
 	h := bare(t, nil)
-	addr, stop := listen(t, h)
+	addr, closed := listen(t, h)
 	for range 3 {
 		c := dial(t, addr)
 		if _, err := io.WriteString(c, "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"); err != nil {
@@ -193,7 +193,9 @@ func TestWatchForgetsConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stop()
+	for range 3 {
+		<-closed
+	}
 	if n := h.watch.count(); n != 0 {
 		t.Errorf("%d connections are still watched", n)
 	}
