@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -13,13 +14,13 @@ import (
 
 func open(t *testing.T) catalog.Catalog { return openAt(t, engines.Postgres(t)) }
 
-func openAt(t *testing.T, url string) catalog.Catalog {
+func openAt(t testing.TB, url string) catalog.Catalog {
 	t.Helper()
-	c, err := postgres.Open(t.Context(), url)
+	c, err := postgres.Open(context.Background(), url)
 	return closing(t, c, err)
 }
 
-func closing(t *testing.T, c catalog.Catalog, err error) catalog.Catalog {
+func closing(t testing.TB, c catalog.Catalog, err error) catalog.Catalog {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +39,8 @@ func openSQLite(t *testing.T) catalog.Catalog {
 }
 
 func TestContract(t *testing.T) { catalogtest.Run(t, open) }
+
+func BenchmarkCatalog(b *testing.B) { catalogtest.Benchmark(b, openAt(b, engines.Postgres(b))) }
 
 func TestTwoInstancesOnOneDatabase(t *testing.T) {
 	url := engines.Postgres(t)

@@ -12,7 +12,10 @@ import (
 // Updates are serial over all instances.
 type audit struct{ *tx }
 
-const entryColumns = "seq, at, usr, actor, action, object, outcome, remote, request, detail, hash"
+const (
+	entryColumns = "seq, at, usr, actor, action, object, outcome, remote, request, detail, hash"
+	entryWidth   = 11
+)
 
 func readEntry(r row, e *catalog.Entry) error {
 	var user int64
@@ -30,6 +33,7 @@ func (a audit) Append(entries ...catalog.Entry) error {
 	if err != nil {
 		return err
 	}
+	values := make([]any, 0, entryWidth*len(entries))
 	for _, e := range entries {
 		seq++
 		e.Seq, e.Time = seq, stamp(e.Time)
@@ -37,10 +41,11 @@ func (a audit) Append(entries ...catalog.Entry) error {
 			*s = legible(*s)
 		}
 		head = e.Chain(head)
-		if _, err := a.exec("INSERT INTO audit ("+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			e.Seq, e.Time.UnixMicro(), int64(e.User), e.Actor, e.Action, e.Object, e.Outcome, e.Remote, e.Request, e.Detail, head); err != nil {
-			return about(err, "audit entry %d", seq)
-		}
+		values = append(values, e.Seq, e.Time.UnixMicro(), int64(e.User), e.Actor, e.Action, e.Object, e.Outcome,
+			e.Remote, e.Request, e.Detail, head)
+	}
+	if err := a.rows("INSERT INTO audit ("+entryColumns+") VALUES ", entryWidth, values); err != nil {
+		return about(err, "audit entries up to %d", seq)
 	}
 	return a.must("UPDATE audit_head SET seq = ?, hash = ?", seq, head)
 }

@@ -251,19 +251,13 @@ func (d *decoder) finish(l line, sum string) error {
 	return nil
 }
 
-// together is how many rows one statement inserts, as long as they are small.
-const (
-	together     = 32
-	togetherSize = 1 << 20
-)
-
 // loader is the sink that inserts.
 type loader struct {
-	ctx    context.Context
-	tx     *tx
-	insert string           // of one row, up to VALUES
-	places string           // (?, ?, ...)
-	lasts  map[string]int64 // table -> highest id ever given
+	ctx     context.Context
+	tx      *tx
+	insert  string // of a row, up to VALUES
+	columns int
+	lasts   map[string]int64 // table -> highest id ever given
 
 	rows    int
 	waiting []any
@@ -275,7 +269,7 @@ func (l *loader) begin(tb table, columns []string, last int64) error {
 		l.lasts[tb.name] = last
 	}
 	l.insert = "INSERT INTO " + tb.name + " (" + strings.Join(columns, ", ") + ") VALUES "
-	l.places = "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	l.columns = len(columns)
 	if tb.one {
 		_, err := l.tx.exec("DELETE FROM " + tb.name)
 		return err
@@ -299,26 +293,14 @@ func (l *loader) put(row []any) error {
 	return l.flush()
 }
 
-// flush inserts what waits: a full set with one statement, else row by row, so
-// that there are two statements for each table.
+// flush inserts what waits.
 func (l *loader) flush() error {
 	if l.ctx.Err() != nil {
 		return ended(l.ctx)
 	}
-	waiting, rows := l.waiting, l.rows
+	err := l.tx.rows(l.insert, l.columns, l.waiting)
 	l.waiting, l.rows, l.size = l.waiting[:0], 0, 0
-	if rows == together {
-		_, err := l.tx.exec(l.insert+l.places+strings.Repeat(", "+l.places, together-1), waiting...)
-		return err
-	}
-	for ; rows > 0; rows-- {
-		n := len(waiting) / rows
-		if _, err := l.tx.exec(l.insert+l.places, waiting[:n]...); err != nil {
-			return err
-		}
-		waiting = waiting[n:]
-	}
-	return nil
+	return err
 }
 
 func (l *loader) end() error { return l.flush() }

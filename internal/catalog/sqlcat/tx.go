@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tandem/internal/catalog"
 	"tandem/internal/fault"
@@ -190,6 +191,31 @@ func (t *tx) judge(err error) error {
 		t.bad, t.fatal = err, fatal
 	}
 	return err
+}
+
+// together is how many rows one statement inserts, as long as they are small.
+const (
+	together     = 32
+	togetherSize = 1 << 20
+)
+
+// rows inserts rows of so many columns: full sets with one statement, the rest
+// row by row, so that there are two statements for each text. insert goes up
+// to VALUES.
+func (t *tx) rows(insert string, columns int, values []any) error {
+	places := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	set := together * columns
+	for len(values) > 0 {
+		query, n := insert+places, columns
+		if len(values) >= set {
+			query, n = query+strings.Repeat(", "+places, together-1), set
+		}
+		if _, err := t.exec(query, values[:n]...); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
 }
 
 // about says of which thing an error is.

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -15,9 +16,9 @@ import (
 
 func open(t *testing.T) catalog.Catalog { return openAt(t, filepath.Join(t.TempDir(), "catalog.db")) }
 
-func openAt(t *testing.T, path string) catalog.Catalog {
+func openAt(t testing.TB, path string) catalog.Catalog {
 	t.Helper()
-	c, err := sqlite.Open(t.Context(), path)
+	c, err := sqlite.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +31,10 @@ func openAt(t *testing.T, path string) catalog.Catalog {
 }
 
 func TestContract(t *testing.T) { catalogtest.Run(t, open) }
+
+func BenchmarkCatalog(b *testing.B) {
+	catalogtest.Benchmark(b, openAt(b, filepath.Join(b.TempDir(), "catalog.db")))
+}
 
 func TestTwoInstancesOnOneFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
