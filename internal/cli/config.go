@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tandem/internal/fault"
+	"tandem/internal/node"
 	"tandem/internal/transport"
 )
 
@@ -27,6 +29,7 @@ type settings struct {
 	PortMap    bool
 	Up, Down   Rate
 	Encryption encryption
+	Server     serverSettings
 
 	origin map[string]string // key to "default", "FILE", "environment NAME" or "flag --name"
 }
@@ -41,6 +44,7 @@ type fileSettings struct {
 	Up         *Rate       `toml:"up_limit"`
 	Down       *Rate       `toml:"down_limit"`
 	Encryption *encryption `toml:"encryption"`
+	fileServer
 }
 
 // encryption is the policy for public connections as people spell it.
@@ -71,7 +75,11 @@ type setting struct {
 
 func (s setting) env() string { return "TANDEM_" + strings.ToUpper(s.key) }
 
-var table = []setting{
+// table has every setting. A flag that several commands have, such as --listen, sets what each of
+// them calls so; no command looks at both.
+var table = slices.Concat(nodeTable, serverTable)
+
+var nodeTable = []setting{
 	{
 		"listen", "listen", func(s *settings, v string) error { s.Listen = v; return nil },
 		func(s *settings) string { return strconv.Quote(s.Listen) },
@@ -141,6 +149,7 @@ func quoteList(list []string) string {
 // for by name.
 func loadSettings(path string, mustExist bool, getenv func(string) (string, bool), flags *pflag.FlagSet) (*settings, error) {
 	s := &settings{DHT: true, LAN: true, PortMap: true, origin: map[string]string{}}
+	s.Server = serverSettings{Data: dataDir(getenv), Listen: node.DefaultServerListen, Drain: node.DefaultDrain}
 	for _, row := range table {
 		s.origin[row.key] = "default"
 	}
@@ -195,7 +204,7 @@ func (s *settings) loadFile(path string, mustExist bool) error {
 	place(s, path, "up_limit", &s.Up, f.Up)
 	place(s, path, "down_limit", &s.Down, f.Down)
 	place(s, path, "encryption", &s.Encryption, f.Encryption)
-	return nil
+	return s.placeServer(path, &f.fileServer)
 }
 
 func place[T any](s *settings, path, key string, to, from *T) {

@@ -6,6 +6,7 @@ import (
 
 	"tandem/internal/fault"
 	"tandem/internal/node"
+	"tandem/internal/origin/client"
 )
 
 // Exit codes.
@@ -51,6 +52,17 @@ var special = []struct {
 	{node.ErrExpired, "ask the sharer for a new ticket: tandem share PATH"},
 	{node.ErrNoSources, "ask the sharer to run: tandem share PATH, or name a node: --peer HOST:PORT"},
 	{node.ErrNoItem, "list what the node has with: tandem status"},
+	{node.ErrServerRuns, "one server can have a folder at a time; look at what runs with: tandem doctor --data DIR"},
+	{node.ErrServerAddress, "write it as :7780, 127.0.0.1:7780 or [::1]:7780, with an address of this machine"},
+	{node.ErrPlace, "write it as postgres://USER@HOST/NAME or sqlite:FILE, s3://KEY@HOST/BUCKET or file:DIR"},
+	{node.ErrTLS, "see that both files are PEM and belong together: --tls-cert FILE --tls-key FILE"},
+	{node.ErrNoServerData, "name the server's folder: --data DIR"},
+	{node.ErrNoAdmin, "make one with: tandem admin init --user NAME --password-file FILE"},
+	{client.ErrCertificate, "check the address; for a server with its own certificates: tandem login URL --ca-file FILE"},
+	{client.ErrNoTLS, "perhaps the server has no TLS: http:// instead of https://"},
+	{client.ErrElsewhere, "sign in at that address: tandem login URL"},
+	{client.ErrExists, "move it away, choose another folder with --dir or another name with -o, or replace it with --force"},
+	{errNoLogin, "sign in: tandem login URL --user NAME; a server of your own: tandem serve"},
 	{node.ErrSelect, "see the paths with: tandem inspect SOURCE"},
 }
 
@@ -69,6 +81,41 @@ var hints = map[fault.Kind]string{
 	fault.Changed:     "share it again: tandem share PATH",
 	fault.Conflict:    "do not use this torrent: its v1 and v2 halves describe different content",
 	fault.Unreachable: "check that the sharer runs, or name a node: --peer HOST:PORT",
+
+	fault.Unauthenticated: "sign in again: tandem login URL --user NAME",
+	fault.Quota:           "remove what is not needed, or ask an admin for more room",
+	fault.Limited:         "wait a while, then try again",
+	fault.Gone:            "ask who shared it for a new link",
+	fault.Precondition:    "look at what is there now, then try again",
+}
+
+// serverHints are for what a server has said, where the kind's own hint is about
+// this machine or a swarm.
+var serverHints = map[fault.Kind]string{
+	fault.Other:       "look into the server's log, or try again",
+	fault.Invalid:     "see how it is written with --help",
+	fault.NotFound:    "see what is there with: tandem ls NAME, or tandem collection ls",
+	fault.Corrupt:     "try again; if it stays, ask the server's admin to run: tandem scrub",
+	fault.Permission:  "ask the owner of the collection for the right, or an admin: tandem grant NAME user:WHO RIGHTS",
+	fault.Full:        "the server's disk is full: ask its admin to make room",
+	fault.Exists:      "choose another name, or remove that one: tandem rm NAME/PATH",
+	fault.Busy:        "somebody else is at work on it: try again",
+	fault.Refused:     "check the address of the server: it must be called by a name it knows (--public-url)",
+	fault.Timeout:     "try again",
+	fault.Unreachable: "the server cannot work now: try again later, or ask its admin to run: tandem doctor",
+	fault.Closed:      "the server is stopping: try again",
+}
+
+// hintServer returns the hint for a failure that a server told, or that is about
+// reaching it.
+func hintServer(err error) string {
+	if client.IsLost(err) {
+		return "check the address and that the server runs; uploads and downloads go on where they stopped when you run it again"
+	}
+	if errors.As(err, new(*client.Problem)) {
+		return serverHints[fault.KindOf(err)]
+	}
+	return ""
 }
 
 // pauseHint is what to do about a full disk while the transfer waits for room.
@@ -87,6 +134,9 @@ func hintFor(err error) string {
 		if errors.Is(err, s.is) {
 			return s.hint
 		}
+	}
+	if hint := hintServer(err); hint != "" {
+		return hint
 	}
 	return hints[fault.KindOf(err)]
 }

@@ -101,11 +101,13 @@ func (a *app) bold(s string) string {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tandem",
-		Short: "Share files between machines, directly",
+		Short: "Share files between machines, directly or through a server",
 		Long: `tandem shares files between machines over a swarm: whoever fetches also serves,
-and the share outlives the machine it began on.`,
+and the share outlives the machine it began on. Or it runs a central server, with
+accounts, shared folders and links.`,
 		Example: `  tandem share holiday/            # prints a link
-  tandem get tandem:AbC...         # fetches it elsewhere`,
+  tandem get tandem:AbC...         # fetches it elsewhere
+  tandem serve                     # a server; tandem login, tandem put, tandem link`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -126,9 +128,30 @@ and the share outlives the machine it began on.`,
 	f.Var(new(encryption), "encryption", "encrypted handshake on public connections: prefer-plain, forbid or require")
 	f.StringArray("dht-node", nil, "DHT node `HOST:PORT` to start from, may be repeated (default the well-known routers)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.shareCommand(), a.getCommand(), a.seedCommand(), a.inspectCommand(), a.verifyCommand(),
-		a.nodeCommand(), a.statusCommand(), a.stopCommand(), a.configCommand(), a.versionCommand())
+	a.addCommands(root)
 	return root
+}
+
+// addCommands puts the commands into the groups that the help shows.
+func (a *app) addCommands(root *cobra.Command) {
+	add := func(group, title string, list ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: group, Title: title})
+		for _, c := range list {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("swarm", "Between machines:", a.shareCommand(), a.getCommand(), a.seedCommand(), a.inspectCommand(), a.verifyCommand(),
+		a.nodeCommand(), a.statusCommand(), a.stopCommand())
+	add("client", "Files on a server (get too):", a.loginCommand(), a.acceptCommand(), a.logoutCommand(), a.collectionCommand(),
+		a.putCommand(), a.lsCommand(), a.linkCommand(), a.rmCommand(), a.mvCommand(), a.mkdirCommand(), a.trashCommand(),
+		a.versionsCommand(), a.searchCommand())
+	add("people", "People on a server:", a.grantCommand(), a.usersCommand(), a.groupsCommand(), a.tokenCommand(), a.auditCommand())
+	add("server", "Running a server:", a.serveCommand(), a.adminCommand(), a.backupCommand(), a.restoreCommand(), a.scrubCommand(),
+		a.doctorCommand())
+	add("other", "Other:", a.configCommand(), a.versionCommand())
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
 }
 
 // settings loads the layers of configuration for the command c.

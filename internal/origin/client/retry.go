@@ -27,6 +27,9 @@ type lost struct {
 func (l *lost) Error() string { return "reach the server: " + l.err.Error() }
 func (l *lost) Unwrap() error { return l.err }
 
+// IsLost reports whether err is that the server could not be reached, rather than what it said.
+func IsLost(err error) bool { return errors.As(err, new(*lost)) }
+
 // unsent reports whether the server has done nothing of what was asked.
 func unsent(err error) bool {
 	var l *lost

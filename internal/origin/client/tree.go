@@ -160,11 +160,11 @@ func (t Tree) Move(ctx context.Context, from, to string) (api.Entry, error) {
 	return one[api.Entry](ctx, t.c, r, api.EntryChange{Path: to})
 }
 
-// Trash moves a file or folder to the trash.
-func (t Tree) Trash(ctx context.Context, path string) error {
+// Trash moves a file or folder to the trash; the ID in the answer takes it back.
+func (t Tree) Trash(ctx context.Context, path string) (api.Trashed, error) {
 	r := remove(t.below("entries", path))
 	r.once = true
-	return t.c.call(ctx, r, nil, nil)
+	return one[api.Trashed](ctx, t.c, r, nil)
 }
 
 // TrashList returns what is in the trash.
