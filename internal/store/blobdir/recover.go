@@ -38,7 +38,7 @@ func Lock(dir string) (io.Closer, error) {
 		t.Close()
 		return nil, wrap("lock", b.show(lockName), err)
 	}
-	if err := b.lay(); err == nil {
+	if err = b.lay(); err == nil {
 		err = b.recover()
 	}
 	if err := errors.Join(err, t.Close()); err != nil {
