@@ -75,8 +75,7 @@ type setting struct {
 
 func (s setting) env() string { return "TANDEM_" + strings.ToUpper(s.key) }
 
-// table has every setting. A flag that several commands have, such as --listen, sets what each of
-// them calls so; no command looks at both.
+// table has every setting.
 var table = slices.Concat(nodeTable, serverTable)
 
 var nodeTable = []setting{
@@ -164,7 +163,7 @@ func loadSettings(path string, mustExist bool, getenv func(string) (string, bool
 			s.origin[row.key] = "environment " + row.env()
 		}
 		f := flags.Lookup(row.flag)
-		if f == nil || !f.Changed {
+		if f == nil || !f.Changed || row.ofServer() != (f.Annotations[serverAnnotation] != nil) {
 			continue
 		}
 		v := f.Value.String()

@@ -60,7 +60,19 @@ func (s *settings) placeServer(path string, f *fileServer) error {
 	return nil
 }
 
-// text makes the row of a setting that is a text.
+// serverAnnotation marks a flag that is about a server: --listen is a node's elsewhere.
+const serverAnnotation = "tandem_server"
+
+func (s setting) ofServer() bool { return strings.HasPrefix(s.key, "server_") }
+
+// ofServer marks flags of c.
+func ofServer(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		must(c.Flags().SetAnnotation(name, serverAnnotation, []string{"yes"}))
+	}
+}
+
+// textRow makes the row of a setting that is a text.
 func textRow(key, flag string, of func(*serverSettings) *string, show func(string) string) setting {
 	return setting{
 		key, flag,
@@ -178,6 +190,7 @@ func dataFlags(c *cobra.Command) {
 	f.String("data", "", "the server's folder `DIR` (default $XDG_DATA_HOME/tandem/server)")
 	f.String("database", "", "database `URL`: postgres://..., or sqlite:FILE (default catalog.db in the data folder); TANDEM_SERVER_DATABASE keeps its password off the command line")
 	f.String("blobs", "", "content `URL`: s3://..., or file:DIR (default content/ in the data folder)")
+	ofServer(c, "data", "database", "blobs")
 }
 
 // dataConfig turns the settings into where a server's data is.

@@ -63,6 +63,7 @@ them.`,
 	f.StringArray("trusted-proxy", nil, "believe the forwarded headers of proxies in this `NETWORK`, such as 10.0.0.0/8; may be repeated")
 	drain := span(node.DefaultDrain)
 	f.Var(&drain, "drain", "let transfers go on for this long after an interrupt")
+	ofServer(c, "listen", "public-url", "tls-cert", "tls-key", "trusted-proxy", "drain")
 	return c
 }
 
@@ -266,6 +267,7 @@ func (a *app) adminInvite() *cobra.Command {
 	}
 	dataFlags(c)
 	c.Flags().String("public-url", "", "`URL` under which people reach the server")
+	ofServer(c, "public-url")
 	inviteFlags(c, &role, &group, &note, &ttl)
 	return c
 }

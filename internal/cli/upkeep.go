@@ -212,5 +212,6 @@ something is wrong.`,
 	dataFlags(c)
 	c.Flags().String("tls-cert", "", "PEM `FILE` with the server's certificate")
 	c.Flags().String("tls-key", "", "PEM `FILE` with its key")
+	ofServer(c, "tls-cert", "tls-key")
 	return c
 }
