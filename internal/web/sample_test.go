@@ -95,7 +95,7 @@ func samples(w words) map[string]templ.Component {
 		"start":    startView(frame("Files", "files"), sampleStart(w)),
 		"nothing":  startView(frame("Files", "files"), startPage{}),
 		"new":      newCollectionView(frame("New collection", "files"), w.collection, w.note),
-		"search":   searchView(frame("Search", "files"), searchPage{Text: w.file, Found: []origin.Found{{Collection: w.collection, Entry: sampleEntry(3, w.file, w.folder, 5)}}}),
+		"search":   searchView(frame("Search", "search"), searchPage{Text: w.file, Found: []origin.Found{{Collection: w.collection, Entry: sampleEntry(3, w.file, w.folder, 5)}}}),
 		"browse":   browseView(up, browsePage{Collection: w.collection, Path: w.folder, Rights: policy.AllRights, Rows: sampleRows(w, w.folder), Next: "/c/x?after=y"}),
 		"drop box": browseView(up, browsePage{Collection: w.collection, Rights: policy.Publish}),
 		"more":     moreRows(browsePage{Collection: w.collection, Rights: policy.AllRights, Rows: sampleRows(w, "")}),

@@ -209,7 +209,7 @@ func linkFor(l catalog.Link) string {
 	case l.Audience == peer.Public:
 		return "everybody"
 	}
-	return "getting"
+	return "downloading"
 }
 
 // linkMeaning says who may do what by a link, without making it nicer than it is.
@@ -230,9 +230,9 @@ func linkMeaning(v origin.LinkView) string {
 
 func downloads(l catalog.Link) string {
 	if l.MaxDownloads > 0 {
-		return grouped(l.Downloads) + " of " + grouped(l.MaxDownloads)
+		return grouped(l.Downloads) + " of " + count(l.MaxDownloads, "download", "downloads")
 	}
-	return grouped(l.Downloads)
+	return count(l.Downloads, "download", "downloads")
 }
 
 // qrSVG draws a text as a QR code: dark squares on white, whatever the page's colours,

@@ -38,7 +38,5 @@ func (v *visit) search() error {
 		}
 		p.Found, p.More = found[:min(len(found), most)], len(found) > most
 	}
-	s := v.shell("Search", "files")
-	s.Query = p.Text
-	return v.show(http.StatusOK, searchView(s, p))
+	return v.show(http.StatusOK, searchView(v.shell("Search", "search"), p))
 }

@@ -17,7 +17,6 @@ type shell struct {
 	User    string // "": nobody is signed in
 	Role    policy.Role
 	Nav     string // files, links, people: where the visitor is
-	Query   string // in the search box
 	Flash   *flash
 	Dialog  bool // wanted as the inside of a dialog
 	Uploads bool // the page sends files
@@ -57,6 +56,8 @@ func at(t time.Time) stamp                     { return stamp{t, "–"} }
 func atOr(t time.Time, otherwise string) stamp { return stamp{t, otherwise} }
 func (s stamp) iso() string                    { return s.UTC().Format(time.RFC3339) }
 func (s stamp) text() string                   { return s.UTC().Format("2 Jan 2006, 15:04 UTC") }
+
+func (s stamp) dayText() string { return s.UTC().Format("2 Jan 2006") }
 
 // current is the value of aria-current.
 func current(here bool) string {

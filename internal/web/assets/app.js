@@ -96,14 +96,16 @@ async function copy(button) {
 // --- times
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 function localTimes(root) {
   for (const time of root.querySelectorAll('time[data-local]')) {
+    const format = time.dataset.local === 'day' ? calendar : clock;
     time.removeAttribute('data-local');
     const at = new Date(time.dateTime);
     if (!Number.isNaN(at.valueOf())) {
       time.title = time.textContent;
-      time.textContent = clock.format(at);
+      time.textContent = format.format(at);
     }
   }
 }
