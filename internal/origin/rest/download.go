@@ -83,22 +83,30 @@ func ofDownload(err error) error {
 	return err
 }
 
-// describe sets the headers of a version of a file.
+// describe sets the headers of a version of a file. It is on the path of every
+// download, so the values share one array.
 func (x *exchange) describe(name string, v catalog.Version) {
-	h, sum := x.Header(), v.Sum.SHA256
-	h["Content-Type"] = []string{typeOf(name)}
-	h["Content-Disposition"] = []string{disposition(name)}
+	h, sum := x.Header(), &v.Sum.SHA256
+	values := &[4]string{typeOf(name), disposition(name), etag(*sum), digestField(*sum)}
+	h["Content-Type"] = values[0:1:1]
+	h["Content-Disposition"] = values[1:2:2]
+	h["Etag"] = values[2:3:3]
+	h["Repr-Digest"] = values[3:4:4]
 	h["Content-Security-Policy"] = contentPolicy
 	h["Cache-Control"] = privately
 	h["Accept-Ranges"] = acceptRanges
-	h["Etag"] = []string{etag(sum)}
-	h["Repr-Digest"] = []string{digestField(sum)}
 }
 
-func etag(sum [32]byte) string { return `"` + hex.EncodeToString(sum[:]) + `"` }
+func etag(sum [32]byte) string {
+	var b [66]byte
+	hex.Encode(b[1:], sum[:])
+	b[0], b[65] = '"', '"'
+	return string(b[:])
+}
 
 func digestField(sum [32]byte) string {
-	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	b := append(make([]byte, 0, 64), "sha-256=:"...)
+	return string(append(base64.StdEncoding.AppendEncode(b, sum[:]), ':'))
 }
 
 // typeOf goes by the name. What stands in the file is not looked at, and no
@@ -113,22 +121,44 @@ func typeOf(name string) string {
 // disposition has a browser store the content under name rather than show it
 // (RFC 6266): once in a form that all understand, once in full.
 func disposition(name string) string {
-	var plain, full strings.Builder
+	plain, full := name, name
+	if !plainName(name) {
+		plain, full = spellName(name)
+	}
+	return `attachment; filename="` + plain + `"; filename*=UTF-8''` + full
+}
+
+func plainName(name string) bool {
 	for i := 0; i < len(name); i++ {
-		c := name[i]
-		if c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '%' || c == '/' {
-			plain.WriteByte('_')
-		} else {
-			plain.WriteByte(c)
-		}
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0 {
-			full.WriteByte(c)
-		} else {
-			const digits = "0123456789ABCDEF"
-			full.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		if !plainByte(name[i]) {
+			return false
 		}
 	}
-	return `attachment; filename="` + plain.String() + `"; filename*=UTF-8''` + full.String()
+	return true
+}
+
+// plainByte reports whether c stands for itself in both forms (RFC 8187, attr-char).
+func plainByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0
+}
+
+func spellName(name string) (plain, full string) {
+	const digits = "0123456789ABCDEF"
+	var p, f strings.Builder
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c < 0x20 || c >= 0x7f || strings.IndexByte("\"\\%/", c) >= 0 {
+			p.WriteByte('_')
+		} else {
+			p.WriteByte(c)
+		}
+		if plainByte(c) {
+			f.WriteByte(c)
+		} else {
+			f.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		}
+	}
+	return p.String(), f.String()
 }
 
 // headFile answers HEAD: everything but the bytes, which are not even opened.

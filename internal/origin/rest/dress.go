@@ -11,7 +11,6 @@ import (
 var (
 	sniff    = []string{"nosniff"}
 	referrer = []string{"same-origin"} // tokens are in paths
-	frame    = []string{"DENY"}        // for browsers before frame-ancestors
 	strict   = []string{"max-age=31536000"}
 	hangup   = []string{"close"}
 	noStore  = []string{"no-store"}
@@ -30,7 +29,6 @@ func (h *Handler) dress(x *exchange) {
 	to["X-Content-Type-Options"] = sniff
 	to["Content-Security-Policy"] = pagePolicy
 	to["Referrer-Policy"] = referrer
-	to["X-Frame-Options"] = frame
 	to["X-Request-Id"] = []string{x.id}
 	if x.secure && named(x.r.Host) {
 		to["Strict-Transport-Security"] = strict

@@ -220,7 +220,7 @@ func TestSecurityHeaders(t *testing.T) {
 	for _, target := range []string{"/", "/api/v1/me", "/api/v1/none", "/healthz"} {
 		w := ask(h, "GET", target, nil)
 		for name, want := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY",
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 		} {
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", target, name, got, want)
