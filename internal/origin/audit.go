@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"tandem/internal/catalog"
@@ -80,7 +81,9 @@ func (s *Server) refuse(ctx context.Context, c Caller, action, object string, wh
 	if !refusable(why) || c.Link == nil && c.User.ID == 0 {
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // who hangs up is written down as well
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // who hangs up is written down as well
+	defer cancel()
 	err := s.update(ctx, func(tx *catalog.Tx) error {
 		return tx.Audit.Append(s.entry(c, action, object, outcome(why), ""))
 	})

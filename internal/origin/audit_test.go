@@ -2,6 +2,11 @@ package origin
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -203,5 +208,48 @@ func TestVerifyAuditFindsWhatWasChanged(t *testing.T) {
 				t.Fatalf("got %+v, want %d", r, c.broken)
 			}
 		})
+	}
+}
+
+// The vector of docs/protocol/audit.md, which was computed by another program.
+func TestTheChainIsAsWrittenDown(t *testing.T) {
+	e := catalog.Entry{
+		Seq: 1, Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), User: 1, Actor: "ann", Action: "login",
+		Object: "user ann", Outcome: "ok", Remote: "192.0.2.7", Request: "r1", Detail: "session=1",
+	}
+	const hash = "6799e8f904467911a4eaeb66e049ffa11607077512f387e8ec648fe8a1f65e71"
+	if got := fmt.Sprintf("%x", e.Chain(content.Hash{})); got != hash {
+		t.Fatalf("got %s", got)
+	}
+	page, err := os.ReadFile("../../docs/protocol/audit.md")
+	ok(t, err)
+	if !strings.Contains(string(page), hash) {
+		t.Fatal("the page has another hash")
+	}
+}
+
+// Every action that this package writes is on the page, so that who reads the log can look it up.
+func TestEveryActionIsWrittenDown(t *testing.T) {
+	page, err := os.ReadFile("../../docs/protocol/audit.md")
+	ok(t, err)
+	sources, err := filepath.Glob("*.go")
+	ok(t, err)
+	call := regexp.MustCompile(`(?:s\.(?:entry|change|changeAccess|refuse|guarded|countFailure|allowed)\((?:ctx, )?(?:in|c|run\.c|b\.c), (?:policy\.\w+, )?|action := |transfer\(s, c, )"([a-z-]+)"`)
+	found := make(map[string]bool)
+	for _, name := range sources {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		ok(t, err)
+		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = true
+			if !strings.Contains(string(page), "`"+m[1]+"`") {
+				t.Errorf("%s writes %q, which is not on the page", name, m[1])
+			}
+		}
+	}
+	if len(found) < 25 {
+		t.Fatalf("found only %d actions: %v", len(found), slices.Sorted(maps.Keys(found)))
 	}
 }
