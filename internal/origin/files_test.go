@@ -6,10 +6,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"tandem/internal/catalog/sqlite"
 	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/policy"
@@ -25,7 +28,25 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	o := newOffice(t)
+	return furnish(newOffice(t))
+}
+
+// deskInBubble is a desk in a bubble of synctest, which sees to goroutines itself.
+func deskInBubble(t *testing.T) *desk {
+	t.Helper()
+	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog"))
+	ok(t, err)
+	t.Cleanup(func() { ok(t, cat.Close()) })
+	o := &office{t: t, ctx: t.Context(), cat: &counted{Catalog: cat}, time: time.Now().UTC()}
+	o.Server = o.instance()
+	_, err = o.MakeAdmin(o.ctx, "root", rightPassword)
+	ok(t, err)
+	return furnish(o)
+}
+
+func furnish(o *office) *desk {
+	t := o.t
+	t.Helper()
 	d := &desk{office: o, blobs: o.cfg.Blobs.(*mem.Blobs), root: o.login("root"), ann: o.hire("ann", policy.Publisher)}
 	_, err := o.CreateCollection(o.ctx, d.ann, "c")
 	ok(t, err)

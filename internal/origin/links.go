@@ -16,7 +16,7 @@ import (
 
 // Limits on what is said of a link.
 const (
-	maxLinkNote         = 500
+	maxLinkNote     = 500
 	maxLinkPassword = 256
 	tokenChars      = 22 // of 62: 131 bits
 )

@@ -122,11 +122,32 @@ func (s *Server) admit(tx *catalog.Tx, c Caller, r UploadRequest) (arrival, erro
 	n, err := p.node(tx)
 	switch {
 	case errors.Is(err, fault.NotFound):
-		return a, a.fits(nil)
+		if err := a.fits(nil); err != nil {
+			return a, err
+		}
+		return a, a.reachable(tx)
 	case err != nil:
 		return a, err
 	}
 	return a, a.fits(&n)
+}
+
+// reachable says early that a file stands where a folder would have to be.
+func (a arrival) reachable(tx *catalog.Tx) error {
+	at := a.base
+	for _, name := range a.names[:len(a.names)-1] {
+		n, err := tx.Tree.Child(at, name)
+		switch {
+		case errors.Is(err, fault.NotFound) || err == nil && !n.Folder && a.rename:
+			return nil
+		case err != nil:
+			return err
+		case !n.Folder:
+			return fault.Errorf(fault.Exists, "%s: %q is a file", a.at(a.names), name)
+		}
+		at = n.ID
+	}
+	return nil
 }
 
 // upload is the row that remembers a.

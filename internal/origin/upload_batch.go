@@ -15,6 +15,7 @@ import (
 	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/policy"
+	"tandem/internal/store"
 )
 
 // BatchFile is one small file of PutBatch; Content is at most MaxBatchFile long.
@@ -32,9 +33,13 @@ const (
 	MaxBatchFiles = 1024
 )
 
-// commitsAtOnce is how many small files of a batch are on their way to the store at the
-// same time; they share a sync.
-const commitsAtOnce = 64
+const (
+	// commitsAtOnce is how many small files of a batch are committed to the store side by side; they
+	// share a sync. So many files may be open.
+	commitsAtOnce = 256
+	// stagesAtOnce is how many are staged side by side: more only wait for each other in one folder.
+	stagesAtOnce = 4
+)
 
 // BatchResult is what became of one file.
 type BatchResult struct {
@@ -86,6 +91,8 @@ type batchFile struct {
 	sum   content.FileSum
 	entry Entry
 	err   error
+	// brought says that the store did not have the content before.
+	brought bool
 	// late is what came of the last transaction tried; it becomes err when that is committed.
 	late error
 }
@@ -184,20 +191,28 @@ func (b *batch) target(tx *catalog.Tx, c Caller) (arrival, error) {
 	return a, err
 }
 
-// commit brings what the store has not yet there, side by side, so that one sync is
-// enough for many.
+// commit brings what the store has not yet there. All is staged before anything is committed, so that
+// one sync is enough for many.
 func (b *batch) commit(ctx context.Context) {
 	var roots [][]int
 	for _, users := range b.same {
 		roots = append(roots, users)
 	}
-	each(len(roots), commitsAtOnce, func(i int) {
-		f := &b.files[roots[i][0]]
-		err := b.s.commit(ctx, f.sum, f.Content)
-		for _, user := range roots[i] {
-			b.files[user].err = err
-		}
-	})
+	for part := range slices.Chunk(roots, commitsAtOnce) {
+		stages := make([]store.Stage, len(part))
+		errs := make([]error, len(part))
+		each(len(part), stagesAtOnce, func(i int) {
+			stages[i], errs[i] = b.s.stage(ctx, b.files[part[i][0]].Content)
+		})
+		each(len(part), len(part), func(i int) {
+			if errs[i] == nil {
+				errs[i] = commitStage(ctx, stages[i], b.files[part[i][0]].sum)
+			}
+			for _, user := range part[i] {
+				b.files[user].err, b.files[user].brought = errs[i], true
+			}
+		})
+	}
 }
 
 // complete makes the files visible in one Update.
@@ -229,6 +244,10 @@ func (b *batch) complete(ctx context.Context) error {
 func (b *batch) completeAll(tx *catalog.Tx, top arrival) error {
 	who := authors{}
 	folders := make(map[string]catalog.NodeID)
+	paid, err := b.pay(tx, top)
+	if err != nil {
+		return err
+	}
 	var log []catalog.Entry
 	for i := range b.files {
 		f := &b.files[i]
@@ -237,9 +256,10 @@ func (b *batch) completeAll(tx *catalog.Tx, top arrival) error {
 		}
 		a := top
 		a.names = append(top.names[:len(top.names):len(top.names)], f.names...)
-		n, err := b.completeOne(tx, folders, a, f)
+		n, err := b.completeOne(tx, folders, paid, a, f)
+		err = lostMeanwhile(err)
 		if f.late = err; err != nil {
-			if !refusable(err) {
+			if !refusable(err) && !errors.Is(err, fault.Busy) {
 				return err
 			}
 			log = append(log, b.s.entry(b.c, "put", a.object(), outcome(err), ""))
@@ -256,7 +276,7 @@ func (b *batch) completeAll(tx *catalog.Tx, top arrival) error {
 
 // completeOne places one file. What can be refused is, before anything is written, since a
 // batch has one transaction.
-func (b *batch) completeOne(tx *catalog.Tx, folders map[string]catalog.NodeID, a arrival, f *batchFile) (catalog.Node, error) {
+func (b *batch) completeOne(tx *catalog.Tx, folders map[string]catalog.NodeID, paid bool, a arrival, f *batchFile) (catalog.Node, error) {
 	if err := a.creatable(); err != nil {
 		return catalog.Node{}, err
 	}
@@ -270,19 +290,31 @@ func (b *batch) completeOne(tx *catalog.Tx, folders map[string]catalog.NodeID, a
 		}
 		folders[key] = parent
 	}
-	there, err := tx.Tree.Child(parent, a.names[last])
+	there, err := child(tx, parent, a.names[last])
 	if err == nil {
-		err = a.fits(&there)
-	} else if errors.Is(err, fault.NotFound) {
-		err = nil
+		err = a.fits(there)
+	}
+	if err == nil && !paid {
+		err = b.s.account(tx, a, f.sum, f.brought)
+	} else if err == nil && f.brought {
+		err = tx.Contents.SetReady(f.sum.Root, b.s.now())
 	}
 	if err != nil {
 		return catalog.Node{}, err
 	}
-	if err := b.s.account(tx, a, f.sum); err != nil {
-		return catalog.Node{}, err
-	}
 	a.modified = canonicalTime(f.Modified)
-	n, _, err := b.s.placeIn(tx, a, parent, a.names[last], f.sum)
+	n, _, err := b.s.placeIn(tx, a, parent, a.names[last], there, f.sum)
 	return n, err
+}
+
+// pay asks whether all of the batch is within the quotas. Where it is not, each file is asked about.
+func (b *batch) pay(tx *catalog.Tx, a arrival) (paid bool, _ error) {
+	if a.via != 0 {
+		return false, nil
+	}
+	err := b.s.pay(tx, a.payer, a.col.ID, b.bytes)
+	if errors.Is(err, fault.Quota) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -61,9 +61,10 @@ type feed struct {
 }
 
 // errTooLong says that a body has more than was announced.
-func errTooLong() error {
-	return fault.Errorf(fault.Invalid, "upload: more bytes came than its size says")
-}
+type errTooLong struct{}
+
+func (errTooLong) Error() string { return "upload: more bytes came than its size says" }
+func (errTooLong) Unwrap() error { return fault.Invalid }
 
 // startFeed reads up to left bytes of body and looks whether more come. It must be stopped.
 func startFeed(body io.Reader, left int64, now func() time.Time) *feed {
@@ -129,7 +130,7 @@ func (f *feed) more() error {
 		n, err := f.body.Read(one[:])
 		switch {
 		case n > 0:
-			return errTooLong()
+			return errTooLong{}
 		case err != nil: // also one that is not EOF: everything is there
 			return nil
 		}

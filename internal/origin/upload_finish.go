@@ -85,22 +85,27 @@ func (s *Server) place(tx *catalog.Tx, a arrival, sum content.FileSum) (_ catalo
 	if err != nil {
 		return catalog.Node{}, false, fmt.Errorf("%s: %w", a.at(a.names), err)
 	}
-	return s.placeIn(tx, a, parent, names[last], sum)
-}
-
-// placeIn is place in a folder that is there.
-func (s *Server) placeIn(tx *catalog.Tx, a arrival, parent catalog.NodeID, name string, sum content.FileSum) (_ catalog.Node, created bool, _ error) {
-	n, err := tx.Tree.Child(parent, name)
-	there := &n
-	if errors.Is(err, fault.NotFound) {
-		there, err = nil, nil
-	}
+	there, err := child(tx, parent, names[last])
 	if err != nil {
-		return n, false, err
+		return catalog.Node{}, false, err
 	}
 	if err := a.fits(there); err != nil {
-		return n, false, err
+		return catalog.Node{}, false, err
 	}
+	return s.placeIn(tx, a, parent, names[last], there, sum)
+}
+
+// child returns what has a name in a folder; nil: nothing.
+func child(tx *catalog.Tx, parent catalog.NodeID, name string) (*catalog.Node, error) {
+	n, err := tx.Tree.Child(parent, name)
+	if errors.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return &n, err
+}
+
+// placeIn is place in a folder that is there, where there has the name now and a fits.
+func (s *Server) placeIn(tx *catalog.Tx, a arrival, parent catalog.NodeID, name string, there *catalog.Node, sum content.FileSum) (n catalog.Node, created bool, err error) {
 	if there != nil && a.rename {
 		if name, err = s.freeName(tx, parent, name); err != nil {
 			return n, false, err
@@ -157,6 +162,9 @@ func (s *Server) finish(ctx context.Context, c Caller, in *intake) (*Entry, erro
 		}
 	}
 	e, err := s.complete(ctx, c, in, sum)
+	if errors.Is(err, fault.Corrupt) { // found damaged since it was claimed, and the staged bytes are gone
+		err = errors.Join(in.restart(ctx), lostMeanwhile(err))
+	}
 	for _, k := range []fault.Kind{
 		fault.Precondition, fault.Exists, fault.NotFound, fault.Gone, fault.Invalid, fault.Quota,
 	} {
@@ -192,7 +200,7 @@ func (s *Server) settle(ctx context.Context, in *intake, sum content.FileSum) er
 		return err
 	}
 	in.u.Offset, in.u.State, in.marks = m.offset, m.state, rest
-	if state == catalog.Ready {
+	if in.brought = state != catalog.Ready; !in.brought {
 		stage := in.stage
 		in.stage = nil
 		if stage != nil {
@@ -255,7 +263,7 @@ func (s *Server) complete(ctx context.Context, c Caller, in *intake, sum content
 			if err != nil {
 				return err
 			}
-			if sum.Size > 0 {
+			if in.brought {
 				if err := tx.Contents.SetReady(sum.Root, s.now()); err != nil {
 					return err
 				}

@@ -10,6 +10,7 @@ import (
 	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
+	"tandem/internal/store"
 )
 
 const (
@@ -75,18 +76,19 @@ func (s *Server) putSmall(ctx context.Context, c Caller, r UploadRequest, body i
 	if !r.SHA256.IsZero() && sum.SHA256 != r.SHA256 {
 		return e, false, fault.Errorf(fault.Corrupt, "what arrived has the SHA-256 %x, not the %x that was announced", sum.SHA256, r.SHA256)
 	}
+	brought := false
 	if sum.Size > 0 {
-		if err := s.storeSmall(ctx, sum, data); err != nil {
+		if brought, err = s.storeSmall(ctx, sum, data); err != nil {
 			return e, false, err
 		}
 	}
 	err = s.patiently(ctx, func() error {
 		return s.update(ctx, func(tx *catalog.Tx) error {
-			e, created, err = s.completeSmall(tx, c, r, sum)
+			e, created, err = s.completeSmall(tx, c, r, sum, brought)
 			return err
 		})
 	})
-	return e, created, err
+	return e, created, lostMeanwhile(err)
 }
 
 // readWhole reads a body of exactly size bytes. Memory grows with what arrives.
@@ -145,8 +147,17 @@ func over(quota, used, reserved, size int64) bool {
 	return quota > 0 && size > 0 && size > quota-used-reserved
 }
 
+// lostMeanwhile is err, where content that was there when it was claimed is so no more: it can be
+// sent again, and is then stored anew.
+func lostMeanwhile(err error) error {
+	if errors.Is(err, fault.Corrupt) {
+		return retryLater(fault.Busy, time.Second, "the same content was just found damaged: send it again")
+	}
+	return err
+}
+
 // storeSmall claims content and commits it, unless the store has it.
-func (s *Server) storeSmall(ctx context.Context, sum content.FileSum, data []byte) error {
+func (s *Server) storeSmall(ctx context.Context, sum content.FileSum, data []byte) (brought bool, _ error) {
 	var state catalog.ContentState
 	err := s.patiently(ctx, func() error {
 		return s.progress(ctx, func(tx *catalog.Tx) error {
@@ -156,32 +167,45 @@ func (s *Server) storeSmall(ctx context.Context, sum content.FileSum, data []byt
 		})
 	})
 	if err != nil || state == catalog.Ready {
-		return err
+		return false, err
 	}
-	return s.commit(ctx, sum, data)
+	return true, s.commit(ctx, sum, data)
 }
 
 // commit stages data under a name of its own and commits it.
 func (s *Server) commit(ctx context.Context, sum content.FileSum, data []byte) error {
+	stage, err := s.stage(ctx, data)
+	if err != nil {
+		return err
+	}
+	return commitStage(ctx, stage, sum)
+}
+
+// stage stages data under a name of its own.
+func (s *Server) stage(ctx context.Context, data []byte) (store.Stage, error) {
 	id, err := s.randomText(26)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	stage, err := s.cfg.Blobs.Stage(ctx, id, 0, sum.Size)
+	stage, err := s.cfg.Blobs.Stage(ctx, id, 0, int64(len(data)))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err = stage.Write(data); err == nil {
-		err = stage.Commit(ctx, sum.Root)
+	if _, err := stage.Write(data); err != nil {
+		return nil, errors.Join(err, stage.Discard())
 	}
-	if err != nil {
+	return stage, nil
+}
+
+func commitStage(ctx context.Context, stage store.Stage, sum content.FileSum) error {
+	if err := stage.Commit(ctx, sum.Root); err != nil {
 		return errors.Join(err, stage.Discard())
 	}
 	return nil
 }
 
 // completeSmall is the Update that makes a small file visible. Quotas are checked and counted in it.
-func (s *Server) completeSmall(tx *catalog.Tx, c Caller, r UploadRequest, sum content.FileSum) (Entry, bool, error) {
+func (s *Server) completeSmall(tx *catalog.Tx, c Caller, r UploadRequest, sum content.FileSum, brought bool) (Entry, bool, error) {
 	now, err := s.present(tx, c)
 	if err != nil {
 		return Entry{}, false, err
@@ -190,7 +214,7 @@ func (s *Server) completeSmall(tx *catalog.Tx, c Caller, r UploadRequest, sum co
 	if err != nil {
 		return Entry{}, false, err
 	}
-	if err := s.account(tx, a, sum); err != nil {
+	if err := s.account(tx, a, sum, brought); err != nil {
 		return Entry{}, false, err
 	}
 	a.modified = canonicalTime(a.modified)
@@ -205,8 +229,9 @@ func (s *Server) completeSmall(tx *catalog.Tx, c Caller, r UploadRequest, sum co
 	return e, created, err
 }
 
-// account checks the quotas for sum and marks its content as there.
-func (s *Server) account(tx *catalog.Tx, a arrival, sum content.FileSum) error {
+// account checks the quotas for sum, and marks its content as there when the caller has brought it. When the
+// store had it, PutFile sees to it that it still has.
+func (s *Server) account(tx *catalog.Tx, a arrival, sum content.FileSum, brought bool) error {
 	if sum.Size == 0 {
 		return nil
 	}
@@ -217,6 +242,9 @@ func (s *Server) account(tx *catalog.Tx, a arrival, sum content.FileSum) error {
 		if err := tx.Links.AddBytes(a.via, sum.Size); err != nil {
 			return err
 		}
+	}
+	if !brought {
+		return nil
 	}
 	return tx.Contents.SetReady(sum.Root, s.now())
 }

@@ -27,8 +27,8 @@ const lastSteps = 2 * time.Minute
 
 // WriteUpload appends body at offset, which must be the upload's (fault.Precondition otherwise). What
 // arrived is kept when body breaks off. With the last byte the content is checked
-// (fault.Corrupt, and the upload is gone) and becomes the file: entry is then set. A later
-// writer of the same upload ends this one with fault.Busy.
+// (fault.Corrupt, and the upload is gone) and becomes the file: entry is then set. Bytes behind the last one
+// are fault.Invalid, and the upload is gone, too. A later writer of the same upload ends this one with fault.Busy.
 //
 // Body is read by a goroutine that WriteUpload waits for. A body with a method Abort() is told to end a Read under way
 // when the upload ends before the body does.
@@ -78,7 +78,9 @@ func (s *Server) receive(w *writer, c Caller, offset int64, body io.Reader) (*in
 	})
 	defer s.files.running.end(run)
 	f := startFeed(body, in.u.Size-in.u.Offset, s.cfg.Now)
-	if err := in.take(w.ctx, f); err != nil {
+	if err := in.take(w.ctx, f); errors.Is(err, errTooLong{}) {
+		return in, f, s.giveUp(context.WithoutCancel(w.ctx), c, in, err)
+	} else if err != nil {
 		return in, f, errors.Join(err, in.close(w.ctx))
 	}
 	return in, f, nil
@@ -119,6 +121,7 @@ type intake struct {
 	stage   store.Stage // nil: all bytes are there, or the stage is closed
 	marks   []mark      // behind u.Offset, rising
 	tried   int64       // offset at which saving was tried last
+	brought bool        // the store did not have the content before
 	created bool        // the name was free
 }
 

@@ -22,7 +22,6 @@ type running struct {
 	action policy.Action
 	col    catalog.CollectionID
 	cut    func()
-	since  time.Time
 }
 
 // runningSet is the transfers under way.
