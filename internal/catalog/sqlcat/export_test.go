@@ -3,6 +3,7 @@ package sqlcat
 import (
 	"bytes"
 	"context"
+	"errors"
 )
 
 // Exec runs statements in one Update; each hears what the one before returned.
@@ -65,3 +66,45 @@ func (r *rewriter) begin(tb table, columns []string, last int64) error {
 
 func (r *rewriter) put(row []any) error { return r.d.row(r.kinds, row) }
 func (r *rewriter) end() error          { return nil }
+
+// Sample returns a dump with a row in each table.
+func Sample() []byte {
+	var b bytes.Buffer
+	d := newDumper(&b)
+	all, err := migrations()
+	head := line{Format: dumpFormat, Version: dumpVersion}
+	for _, m := range all {
+		head.Schema = append(head.Schema, m.name)
+	}
+	err = errors.Join(err, d.write(head))
+	for _, tb := range tables() {
+		var kinds []kind
+		var values []any
+		for _, name := range tb.names() {
+			k := tb.kinds()[name]
+			kinds = append(kinds, k)
+			values = append(values, map[kind]any{whole: int64(1), words: "é<", raw: []byte{0, 0xff}}[k])
+		}
+		err = errors.Join(err, d.begin(tb, tb.names(), 1), d.row(kinds, values))
+	}
+	if err = errors.Join(err, d.finish()); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// Seal returns body with the last line of a dump behind it.
+func Seal(body []byte) []byte {
+	b := bytes.NewBuffer(bytes.Clone(body))
+	d := newDumper(b)
+	d.sum.Write(body)
+	for l := range bytes.Lines(body) {
+		if bytes.HasPrefix(l, []byte(`{"row":`)) {
+			d.rows++
+		}
+	}
+	if err := d.finish(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}

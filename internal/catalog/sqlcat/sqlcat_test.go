@@ -157,7 +157,7 @@ func TestCheckFindsWhatNeverMayBe(t *testing.T) {
 		"a user's other name": {"UPDATE users SET folded = 'other'", `users: "Ann" is folded to "other"`},
 		"an id given again":   {"UPDATE sqlite_sequence SET seq = 0 WHERE name = 'users'", "table users has the id 1, but ids go on behind 0"},
 		"a counter lost":      {"DELETE FROM access", "table access has 0 rows"},
-		"a lost reference":    {"PRAGMA foreign_keys", ""}, // nothing is wrong
+		"nothing":             {"UPDATE access SET epoch = 5", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := fresh(t)
@@ -188,7 +188,7 @@ func TestCheckFindsWhatNeverMayBe(t *testing.T) {
 
 func TestAStatementCacheStaysBounded(t *testing.T) {
 	db := fresh(t)
-	for n := range 600 { // each another text, and each works
+	for n := range 300 { // each another text, and each works
 		got, err := db.Query(t.Context(), "SELECT 'x' WHERE 1 IN (1"+strings.Repeat(", ?", n)+")", make([]any, n)...)
 		if err != nil || !slices.Equal(got, []string{"x"}) {
 			t.Fatalf("%d parameters: %q, %v", n, got, err)
@@ -196,27 +196,9 @@ func TestAStatementCacheStaysBounded(t *testing.T) {
 	}
 }
 
-// Accepted bytes come out the same: there is one way to write a dump.
-func FuzzDump(f *testing.F) {
-	for _, seed := range seeds(f) {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		again, err := sqlcat.Rewrite(text)
-		switch k := fault.KindOf(err); {
-		case err != nil && k != fault.Invalid && k != fault.Corrupt:
-			t.Errorf("kind %v: %v", k, err)
-		case err == nil && !bytes.Equal(again, text):
-			t.Errorf("%q came back as %q", text, again)
-		}
-	})
-}
-
-// seeds are dumps: empty, with something in it, and neither.
-func seeds(f *testing.F) [][]byte {
-	db := fresh(f)
-	empty := dumped(f, db)
-	err := db.Update(context.Background(), func(tx *catalog.Tx) error {
+func TestWhatDumpWritesIsReadAndWrittenTheSame(t *testing.T) {
+	db := fresh(t)
+	err := db.Update(t.Context(), func(tx *catalog.Tx) error {
 		ann, err := tx.Accounts.CreateUser(catalog.User{Name: "<é\u2028>"})
 		if err != nil {
 			return err
@@ -225,17 +207,38 @@ func seeds(f *testing.F) [][]byte {
 		return errors.Join(err, tx.Audit.Append(catalog.Entry{}))
 	})
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	full := dumped(f, db)
-	if again, err := sqlcat.Rewrite(full); err != nil || !bytes.Equal(again, full) {
-		f.Fatalf("what Dump wrote came back as\n%s, %v", again, err)
+	text := dumped(t, db)
+	if again, err := sqlcat.Rewrite(text); err != nil || !bytes.Equal(again, text) {
+		t.Errorf("%s came back as\n%s, %v", text, again, err)
 	}
-	return [][]byte{
-		empty, full, full[:len(full)/2],
-		{},
-		[]byte(`{"format":"tandem catalog","version":1}` + "\n" + `{"table":"users","columns":["id"],"last":1}` + "\n" + `{"row":[1]}` + "\n"),
+}
+
+// Accepted bytes come out the same: there is one way to write a dump. The last line, with
+// the sum, is put behind what the fuzzer makes up, lest nothing ever is accepted.
+func FuzzDump(f *testing.F) {
+	full := sqlcat.Sample()
+	body := full[:bytes.LastIndexByte(full[:len(full)-1], '\n')+1]
+	const head = `{"format":"tandem catalog","version":1}` + "\n"
+	if text, err := sqlcat.Rewrite(sqlcat.Seal(body)); err != nil || !bytes.Equal(text, full) {
+		f.Fatalf("a sample came back as %s, %v", text, err)
 	}
+	f.Add(body)
+	f.Add([]byte(head))
+	f.Add([]byte(head + `{"table":"users","columns":["id","name"],"last":1}` + "\n" + `{"row":[1,"a"]}` + "\n"))
+	f.Add([]byte(head + `{"table":"audit_head","columns":["hash"]}` + "\n" + `{"row":["AP8="]}` + "\n" + `{"row":[null]}` + "\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, text := range [][]byte{body, sqlcat.Seal(body)} {
+			again, err := sqlcat.Rewrite(text)
+			switch k := fault.KindOf(err); {
+			case err != nil && k != fault.Invalid && k != fault.Corrupt:
+				t.Errorf("kind %v: %v", k, err)
+			case err == nil && !bytes.Equal(again, text):
+				t.Errorf("%q came back as %q", text, again)
+			}
+		}
+	})
 }
 
 func dumped(t testing.TB, db *sqlcat.DB) []byte {
