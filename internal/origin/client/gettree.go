@@ -130,6 +130,9 @@ func (f *fetching) list(ctx context.Context) (files []wanted, folders []string, 
 				return nil
 			}
 			files = append(files, wanted{e, name})
+			if dir := path.Dir(name); dir != folders[len(folders)-1] {
+				folders = append(folders, dir) // should the listing lack it
+			}
 			f.g.Meter.Total.Add(e.Size)
 			return nil
 		})
