@@ -104,9 +104,10 @@ func linkTokenLike(token string) bool {
 // errNoLink is the answer for a token that names nothing.
 func errNoLink() error { return fault.Errorf(fault.NotFound, "there is no such link") }
 
-// strangeLink counts a guess and returns the answer to give.
+// strangeLink counts a guess and returns the answer to give. Who shows a link that is no more is not
+// thereby kept from unlocking one that is.
 func (s *Server) strangeLink(ctx context.Context, c Caller) error {
-	from := byAddress("link", c.Remote)
+	from := byAddress("link-token", c.Remote)
 	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error { return s.limit(tx, from) })
 	if err != nil {
 		return err
@@ -190,29 +191,23 @@ func (s *Server) UnlockLink(ctx context.Context, c Caller, token, password strin
 		}
 	}
 	if !ok {
-		return "", s.wrongLinkPassword(ctx, in, guesses)
+		wrong := fault.Errorf(fault.Unauthenticated, "the password of the link is not right")
+		return "", s.countFailure(ctx, in, "unlock", fmt.Sprintf("link %d", l.ID), wrong, guesses...)
 	}
 	secret, err := s.proofSecret(ctx, true)
 	if err != nil {
 		return "", err
 	}
-	err = s.progress(ctx, func(tx *catalog.Tx) error { return s.passed(tx, guesses[1:]...) })
+	err = s.progress(ctx, func(tx *catalog.Tx) error {
+		if err := s.limit(tx, guesses...); err != nil { // guesses side by side were faster
+			return err
+		}
+		return s.passed(tx, guesses[1:]...)
+	})
 	if err != nil {
 		return "", err
 	}
 	return makeProof(secret, l, s.now().Add(proofFor)), nil
-}
-
-func (s *Server) wrongLinkPassword(ctx context.Context, in Caller, guesses []guess) error {
-	wrong := fault.Errorf(fault.Unauthenticated, "the password of the link is not right")
-	err := s.progress(ctx, func(tx *catalog.Tx) error {
-		note, err := s.failed(tx, guesses...)
-		if err != nil {
-			return err
-		}
-		return tx.Audit.Append(s.entry(in, "unlock", fmt.Sprintf("link %d", in.Link.ID), outcome(wrong), note))
-	})
-	return errors.Join(wrong, err)
 }
 
 // A proof is its end (8 bytes, Unix seconds) and an HMAC-SHA256 over the link, its password's hash and the end.
