@@ -181,6 +181,9 @@ func loadSettings(path string, mustExist bool, getenv func(string) (string, bool
 	return s, nil
 }
 
+// configHint is for mistakes in the configuration file.
+const configHint = "correct the file, or see what is in force with: tandem config show --origin"
+
 func (s *settings) loadFile(path string, mustExist bool) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !mustExist {
@@ -192,7 +195,7 @@ func (s *settings) loadFile(path string, mustExist bool) error {
 	var f fileSettings
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return withHint("correct the file, or see what is in force with: tandem config show --origin",
+		return withHint(configHint,
 			fault.Wrap(fault.Invalid, positioned(path, err)))
 	}
 	place(s, path, "listen", &s.Listen, f.Listen)
@@ -203,7 +206,7 @@ func (s *settings) loadFile(path string, mustExist bool) error {
 	place(s, path, "up_limit", &s.Up, f.Up)
 	place(s, path, "down_limit", &s.Down, f.Down)
 	place(s, path, "encryption", &s.Encryption, f.Encryption)
-	return s.placeServer(path, &f.fileServer)
+	return withHint(configHint, s.placeServer(path, &f.fileServer))
 }
 
 func place[T any](s *settings, path, key string, to, from *T) {

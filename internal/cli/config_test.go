@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,8 +58,48 @@ func TestLaterLayersWin(t *testing.T) {
 			"down_limit": {`"2MB"`, path},
 			"encryption": {`"require"`, "flag --encryption"},
 		}[row.key]
+		if row.ofServer() { // see TestTheServersSettings
+			continue
+		}
 		if got := [2]string{row.get(s), s.origin[row.key]}; got != want {
 			t.Errorf("%s is %q, want %q", row.key, got, want)
+		}
+	}
+}
+
+func TestTheServersSettings(t *testing.T) {
+	path := writeConfig(t, `listen = "node:1"
+server_listen = "file:1"
+server_drain = "2d"
+server_trusted_proxies = ["10.0.0.9/8", "192.0.2.7"]
+server_public_url = "https://files.example"
+`)
+	a := &app{getenv: noEnv}
+	c := a.serveCommand()
+	err := c.ParseFlags([]string{"--listen", "flag:1", "--blobs", "s3://KEY:hidden@h/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := loadSettings(path, true, env(map[string]string{
+		"TANDEM_SERVER_DATABASE": "postgres://u:hidden@h/d?sslpassword=hidden", "XDG_DATA_HOME": "/x", "TANDEM_SERVER_LISTEN": "env:1",
+	}), c.Flags())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][2]string{
+		"listen":                 {`"node:1"`, path},
+		"server_listen":          {`"flag:1"`, "flag --listen"},
+		"server_data":            {`"/x/tandem/server"`, "default"},
+		"server_drain":           {`"2d"`, path},
+		"server_public_url":      {`"https://files.example"`, path},
+		"server_trusted_proxies": {`["10.0.0.0/8", "192.0.2.7/32"]`, path},
+		"server_database":        {`"postgres://u:xxxxx@h/d?sslpassword=xxxxx"`, "environment TANDEM_SERVER_DATABASE"},
+		"server_blobs":           {`"s3://KEY:xxxxx@h/b"`, "flag --blobs"},
+		"server_tls_cert":        {`""`, "default"},
+	} {
+		i := slices.IndexFunc(table, func(row setting) bool { return row.key == key })
+		if got := [2]string{table[i].get(s), s.origin[key]}; got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
 		}
 	}
 }
@@ -69,6 +110,8 @@ func TestConfigErrorsNameTheirPlace(t *testing.T) {
 		{"a wrong type", "dht = \"yes\"\n", ":1:"},
 		{"a bad rate", "\nup_limit = \"5 parsecs\"\n", ":2:12:"},
 		{"a bad policy", "encryption = \"maybe\"\n", ":1:14:"},
+		{"a proxy that is no network", "server_trusted_proxies = [\"x\"]\n", ": server_trusted_proxies"},
+		{"a bad time", "server_drain = \"long\"\n", ":1:16:"},
 		{"broken syntax", "dht = \n", ":1:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func (g *get) run(c *cobra.Command, args []string) error {
 		if g.o.Dir, err = absolute(g.o.Dir); err != nil {
 			return err
 		}
-		return g.fetch(c, args[0])
+		return hintBy(clientHints, g.fetch(c, args[0]))
 	}
 	if g.o.Source, err = absoluteSource(args[0]); err != nil {
 		return err

@@ -141,6 +141,44 @@ func hintFor(err error) string {
 	return hints[fault.KindOf(err)]
 }
 
+// dataHints are for commands on a server's data, by kind of failure.
+var dataHints = map[fault.Kind]string{
+	fault.Invalid:     "see how it is written with --help",
+	fault.NotFound:    "check the name and the folder; accounts are listed by: tandem users ls",
+	fault.Exists:      "choose another name; a new password for an account: tandem admin password --user NAME",
+	fault.Permission:  "run it as the user that the server runs as, such as: sudo -u tandem tandem ...",
+	fault.Busy:        "somebody else works on the data: try again, or stop the server",
+	fault.Corrupt:     "restore the last backup: tandem restore --from FOLDER --data DIR",
+	fault.Unreachable: "see that the database and the object store run, and check their URLs",
+	fault.Full:        "make room, then run it again",
+}
+
+// hintBy gives err the hint of its kind in hints, unless it has one of its own.
+func hintBy(hints map[fault.Kind]string, err error) error {
+	hint, ok := hints[fault.KindOf(err)]
+	if err == nil || !ok || errors.As(err, new(hinted)) || errors.As(err, new(usageError)) || hintServer(err) != "" {
+		return err
+	}
+	for _, s := range special {
+		if errors.Is(err, s.is) {
+			return err
+		}
+	}
+	return withHint(hint, err)
+}
+
+// clientHints are for commands that talk to a server, where the failure is on this side.
+var clientHints = map[fault.Kind]string{
+	fault.Invalid:    "see how it is written with --help; a name that leads elsewhere is never written",
+	fault.Corrupt:    "try again; if it stays, ask the server's admin to run: tandem scrub",
+	fault.Protocol:   "check the address: perhaps it is no tandem server, or a much newer one",
+	fault.Changed:    "run the same command again: it sends what has changed",
+	fault.NotFound:   "check the path, and the address of the server",
+	fault.Exists:     "move it away, or choose another name",
+	fault.Timeout:    "try again",
+	fault.Permission: "look who may use it with: ls -ld PATH",
+}
+
 // hintInvalid gives err a hint when it is about input that is malformed and has
 // none of its own.
 func hintInvalid(hint string, err error) error {

@@ -44,7 +44,7 @@ A program signs in with an API token: --token-file, made by: tandem token create
 		Example: `  tandem login https://files.example --user ann
   tandem login https://files.example --token-file token.txt`,
 		Args: cobra.ExactArgs(1),
-		RunE: l.run,
+		RunE: func(c *cobra.Command, args []string) error { return hintBy(clientHints, l.run(c, args)) },
 	}
 	l.flags(c)
 	c.Flags().StringVar(&l.tokenFile, "token-file", "", "sign in with the API token in `FILE` instead, - is standard input")

@@ -43,7 +43,7 @@ In place of NAME the URL of an upload link can stand.`,
   tandem put holiday/ photos/2026
   tandem put film.mkv https://files.example/s/AbC...`,
 		Args: cobra.ExactArgs(2),
-		RunE: p.run,
+		RunE: func(c *cobra.Command, args []string) error { return hintBy(clientHints, p.run(c, args)) },
 	}
 	c.Flags().BoolVar(&p.force, "force", false, "send what is there with the same content too")
 	c.Flags().StringVar(&p.file, "password-file", "", "read the password of an upload link from `FILE`, - is standard input")

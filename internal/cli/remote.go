@@ -117,7 +117,7 @@ func (a *app) client(f func(ctx context.Context, r *remote, args []string) error
 			return err
 		}
 		defer r.Close()
-		return f(c.Context(), r, args)
+		return hintBy(clientHints, f(c.Context(), r, args))
 	}
 }
 
@@ -129,7 +129,7 @@ func (a *app) on(f func(ctx context.Context, r *remote, s spot, args []string) e
 			return err
 		}
 		defer r.Close()
-		return f(c.Context(), r, s, args[1:])
+		return hintBy(clientHints, f(c.Context(), r, s, args[1:]))
 	}
 }
 

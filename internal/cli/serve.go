@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/origin"
 	"tandem/internal/policy"
@@ -102,24 +99,27 @@ func (a *app) serve(c *cobra.Command, _ []string) error {
 		least = slog.LevelWarn
 	}
 	cfg.Log = a.log(least)
-	return node.Serve(c.Context(), cfg, func(s node.ServerStatus) {
-		if a.json {
-			writeJSON(a.stdout, servingEvent{"serving", s.URL, s.PublicURL, s.Addr.String()})
-			if s.Setup != "" {
-				writeJSON(a.stdout, setupEvent{"setup", s.Setup})
-			}
-			return
-		}
-		at := s.URL
-		if s.PublicURL != "" {
-			at = s.PublicURL + " (" + s.Addr.String() + ")"
-		}
-		fmt.Fprintln(a.stderr, "serving at "+clean(at))
+	return hintBy(dataHints, node.Serve(c.Context(), cfg, a.serving))
+}
+
+// serving tells that a server answers, and how to set it up.
+func (a *app) serving(s node.ServerStatus) {
+	if a.json {
+		writeJSON(a.stdout, servingEvent{"serving", s.URL, s.PublicURL, s.Addr.String()})
 		if s.Setup != "" {
-			fmt.Fprintln(a.stderr, a.bold("set it up at ")+"(holds until the server ends, or the first admin is made):")
-			fmt.Fprintln(a.stdout, s.Setup)
+			writeJSON(a.stdout, setupEvent{"setup", s.Setup})
 		}
-	})
+		return
+	}
+	at := s.URL
+	if s.PublicURL != "" {
+		at = s.PublicURL + " (" + s.Addr.String() + ")"
+	}
+	fmt.Fprintln(a.stderr, "serving at "+clean(at))
+	if s.Setup != "" {
+		fmt.Fprintln(a.stderr, a.bold("set it up at ")+"(holds until the server ends, or the first admin is made):")
+		fmt.Fprintln(a.stdout, s.Setup)
+	}
 }
 
 func (a *app) adminCommand() *cobra.Command {
@@ -185,11 +185,7 @@ func (a *app) onData(c *cobra.Command, f func(node.DataConfig) error) error {
 		return err
 	}
 	cfg.Log = a.log(silent)
-	err = f(cfg)
-	if errors.Is(err, fault.Permission) || errors.Is(err, fs.ErrPermission) {
-		return withHint("run it as the user that the server runs as, such as: sudo -u tandem tandem ...", err)
-	}
-	return err
+	return hintBy(dataHints, f(cfg))
 }
 
 func (a *app) adminPassword() *cobra.Command {
