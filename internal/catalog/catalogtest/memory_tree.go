@@ -130,10 +130,6 @@ func (m *memory) putFile(id catalog.NodeID, version catalog.VersionID, parent ca
 	if err == nil && old.Folder {
 		return catalog.Node{}, fault.Exists
 	}
-	by, err := known(m.users, v.By)
-	if err != nil {
-		return catalog.Node{}, err
-	}
 	if v.Sum.Size > 0 {
 		switch c := m.contents[v.Sum.Root]; {
 		case c == nil || c.State == catalog.Removing || c.State == catalog.Arriving:
@@ -143,6 +139,10 @@ func (m *memory) putFile(id catalog.NodeID, version catalog.VersionID, parent ca
 		case c.Sum != v.Sum:
 			return catalog.Node{}, fault.Invalid
 		}
+	}
+	by, err := known(m.users, v.By)
+	if err != nil {
+		return catalog.Node{}, err
 	}
 	if old.ID == 0 {
 		m.nodes[id] = &catalog.Node{ID: id, Collection: p.Collection, Parent: parent, Name: name, Created: v.Created}

@@ -11,6 +11,7 @@ import (
 func (t tree) Trash(id catalog.NodeID, by catalog.UserID, now time.Time) error {
 	_, err := t.liveBelowRoot(id)
 	if err == nil {
+		clear(t.folders)
 		err = t.must(`UPDATE nodes SET trashed = ?, trashed_by = ? WHERE id = ?`, now, by, id)
 	}
 	return about(err, "trash node %d", id)

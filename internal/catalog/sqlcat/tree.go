@@ -8,9 +8,16 @@ import (
 	"tandem/internal/fault"
 )
 
-type tree struct{ *tx }
+type tree struct {
+	*tx
+	// folders are live folders that this transaction has looked at, until it
+	// moves or trashes something.
+	folders map[catalog.NodeID]bool
+}
 
-func newTree(t *tx) catalog.Tree { return tree{t} }
+func newTree(t *tx) catalog.Tree {
+	return tree{t, make(map[catalog.NodeID]bool)}
+}
 
 // nodeColumns and nodeTables read a node n with its current version v.
 const (
@@ -137,49 +144,54 @@ func (t *tx) above(ids []catalog.NodeID) (map[catalog.NodeID]where, error) {
 	return at, nil
 }
 
-// spot is a folder in which something is to stand under a name.
+// spot is a place in a folder: what has the name there, if anything does.
 type spot struct {
 	collection catalog.CollectionID
-	folder     bool
-	dead       int64 // how many of it and the folders above are in the trash
-	inside     int64 // whether it is what is being moved, or below that
-	child      catalog.NodeID
-	childIs    bool // a folder
-	made       time.Time
+	child      catalog.NodeID // 0: the name is free
+	folder     bool           // the child is one
+	created    time.Time      // of the child
 	version    catalog.VersionID
 }
 
-func readSpot(r row, s *spot) error {
-	return r.to(&s.collection, &s.folder, &s.dead, &s.inside, &s.child, &s.childIs, &s.made, &s.version)
-}
+func readSpot(r row, s *spot) error { return r.to(&s.collection, &s.child, &s.folder, &s.created, &s.version) }
 
-// spot looks at where something is to stand, and what stands there; moving is
-// what is to be moved there, 0: something new.
-func (t tree) spot(parent catalog.NodeID, name string, moving catalog.NodeID) (spot, error) {
+// spot looks at where something is to stand.
+func (t tree) spot(parent catalog.NodeID, name string) (spot, error) {
 	if name == "" || strings.Contains(name, "/") {
 		return spot{}, fault.Errorf(fault.Invalid, "%q is not a name", name)
 	}
-	s, err := one(t.tx, readSpot, `WITH RECURSIVE up (id, parent, trashed) AS (
-			SELECT id, parent, trashed FROM nodes WHERE id = ?
-			UNION ALL
-			SELECT n.id, n.parent, n.trashed FROM up JOIN nodes n ON n.id = up.parent)
-		SELECT p.collection, p.folder, (SELECT COUNT(*) FROM up WHERE trashed <> 0), (SELECT COUNT(*) FROM up WHERE id = ?),
-			n.id, n.folder, n.created, v.id
-		FROM nodes p LEFT JOIN nodes n ON n.parent = p.id AND n.name = ? AND n.trashed = 0`+withVersion+`WHERE p.id = ?`,
-		parent, moving, name, parent)
+	if !t.folders[parent] {
+		if err := t.liveFolder(parent); err != nil {
+			return spot{}, about(err, "folder %d", parent)
+		}
+		t.folders[parent] = true
+	}
+	s, err := one(t.tx, readSpot, `SELECT p.collection, n.id, n.folder, n.created, v.id
+		FROM nodes p LEFT JOIN nodes n ON n.parent = p.id AND n.name = ? AND n.trashed = 0`+withVersion+`WHERE p.id = ?`, name, parent)
+	return s, about(err, "folder %d", parent)
+}
+
+// liveFolder says why nothing may be put into a node, if so.
+func (t tree) liveFolder(id catalog.NodeID) error {
+	var folder bool
+	if err := t.scan(into{&folder}, `SELECT folder FROM nodes WHERE id = ?`, id); err != nil {
+		return err
+	}
+	_, live, err := t.Path(id)
 	switch {
 	case err != nil:
-	case s.dead > 0:
-		err = fault.Errorf(fault.NotFound, "it is in the trash")
-	case !s.folder:
-		err = fault.Errorf(fault.Invalid, "it is a file")
+		return err
+	case !live:
+		return fault.Errorf(fault.NotFound, "it is in the trash")
+	case !folder:
+		return fault.Errorf(fault.Invalid, "it is a file")
 	}
-	return s, about(err, "folder %d", parent)
+	return nil
 }
 
 // MakeFolder implements catalog.Tree.
 func (t tree) MakeFolder(parent catalog.NodeID, name string, now time.Time) (catalog.Node, error) {
-	s, err := t.spot(parent, name, 0)
+	s, err := t.spot(parent, name)
 	if err != nil {
 		return catalog.Node{}, about(err, "make folder %q", name)
 	}
@@ -228,17 +240,27 @@ func (t tree) liveBelowRoot(id catalog.NodeID) (catalog.Node, error) {
 
 // settle gives n a place and a name, in its collection and out of the trash.
 func (t tree) settle(n catalog.Node, parent catalog.NodeID, name string) (catalog.Node, error) {
-	s, err := t.spot(parent, name, n.ID)
-	switch {
-	case err != nil:
+	s, err := t.spot(parent, name)
+	if err != nil {
 		return n, err
+	}
+	var inside int64 // the folder is what is moved, or below it
+	if err := t.scan(into{&inside}, `WITH RECURSIVE up (id, parent) AS (
+			SELECT id, parent FROM nodes WHERE id = ?
+			UNION ALL
+			SELECT n.id, n.parent FROM up JOIN nodes n ON n.id = up.parent)
+		SELECT COUNT(*) FROM up WHERE id = ?`, parent, n.ID); err != nil {
+		return n, err
+	}
+	switch {
 	case s.collection != n.Collection:
 		return n, fault.Errorf(fault.Invalid, "folder %d is in another collection", parent)
-	case s.inside > 0:
+	case inside > 0:
 		return n, fault.Errorf(fault.Invalid, "folder %d is inside", parent)
 	case s.child != 0 && s.child != n.ID:
 		return n, errExists
 	}
+	clear(t.folders)
 	n.Parent, n.Name, n.Trashed, n.TrashedBy = parent, name, time.Time{}, 0
 	return n, t.must(`UPDATE nodes SET parent = ?, name = ?, folded = ?, trashed = 0, trashed_by = NULL WHERE id = ?`,
 		parent, name, foldText(name), n.ID)

@@ -1,6 +1,7 @@
 package sqlcat
 
 import (
+	"errors"
 	"iter"
 	"strings"
 	"time"
@@ -33,26 +34,25 @@ func (t tree) putFile(parent catalog.NodeID, name string, v catalog.Version) (ca
 	if v.Created.IsZero() {
 		return catalog.Node{}, fault.Errorf(fault.Invalid, "a version without a time")
 	}
-	s, err := t.spot(parent, name, 0)
+	s, err := t.spot(parent, name)
 	if err != nil {
 		return catalog.Node{}, err
 	}
-	if s.childIs {
+	if s.folder {
 		return catalog.Node{}, fault.Errorf(fault.Exists, "a folder has the name")
 	}
-	if err := t.userThere(v.By); err != nil {
+	if err := t.use(v.Sum, 1); err != nil {
 		return catalog.Node{}, err
 	}
-	if err := t.use(v.Sum); err != nil {
-		return catalog.Node{}, err
+	if err := t.must(`UPDATE users SET used = used + ? WHERE id = ?`, v.Sum.Size, v.By); err != nil {
+		return catalog.Node{}, errors.Join(about(err, "user %d", v.By), t.use(v.Sum, -1)) // the Update may go on
 	}
-	n := catalog.Node{ID: s.child, Collection: s.collection, Parent: parent, Name: name, Created: kept(v.Created)}
 	files := int64(0)
+	n := catalog.Node{ID: s.child, Collection: s.collection, Parent: parent, Name: name, Created: s.created}
 	if s.child == 0 {
-		files = 1
+		files, n.Created = 1, kept(v.Created)
 		n, err = t.add(n)
 	} else {
-		n.Created = s.made
 		err = t.must(`UPDATE versions SET replaced = ? WHERE id = ?`, v.Created, s.version)
 	}
 	if err != nil {
@@ -61,16 +61,16 @@ func (t tree) putFile(parent catalog.NodeID, name string, v catalog.Version) (ca
 	if n.Version, err = t.addVersion(n, v); err != nil {
 		return catalog.Node{}, err
 	}
-	return n, t.count(v.By, n.Collection, v.Sum.Size, files)
+	return n, t.must(`UPDATE collections SET used = used + ?, files = files + ? WHERE id = ?`, v.Sum.Size, files, n.Collection)
 }
 
-// use counts one more version of content that is Ready.
-func (t tree) use(sum content.FileSum) error {
+// use counts more versions of content that is Ready.
+func (t tree) use(sum content.FileSum, more int) error {
 	if sum.Size == 0 {
 		return nil
 	}
-	ok, err := t.exec(`UPDATE contents SET uses = uses + 1 WHERE root = ? AND state = ? AND size = ? AND sha256 = ?`,
-		sum.Root, catalog.Ready, sum.Size, sum.SHA256)
+	ok, err := t.exec(`UPDATE contents SET uses = uses + ? WHERE root = ? AND state = ? AND size = ? AND sha256 = ?`,
+		more, sum.Root, catalog.Ready, sum.Size, sum.SHA256)
 	if err != nil || ok > 0 {
 		return err
 	}
@@ -91,14 +91,6 @@ func (t tree) addVersion(n catalog.Node, v catalog.Version) (catalog.Version, er
 		v.Node, n.Collection, v.Sum.Root, v.Sum.SHA256, v.Sum.Size, v.By, v.Via, v.Modified, v.Created)
 	v.ID = catalog.VersionID(id)
 	return v, err
-}
-
-// count counts bytes as used.
-func (t tree) count(by catalog.UserID, in catalog.CollectionID, size, files int64) error {
-	if err := t.must(`UPDATE users SET used = used + ? WHERE id = ?`, size, by); err != nil {
-		return err
-	}
-	return t.must(`UPDATE collections SET used = used + ?, files = files + ? WHERE id = ?`, size, files, in)
 }
 
 // Versions implements catalog.Tree.
