@@ -2,32 +2,27 @@ package origin
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"tandem/internal/catalog"
 	"tandem/internal/content"
-	"tandem/internal/store"
+	"tandem/internal/fault"
 )
 
-// Swept is what one Sweep removed.
-type Swept struct {
-	Trash, Versions, Uploads, Stages, Blobs int
-	Bytes                                   int64
-}
+// Settings of the catalog by which processes that look after the content keep out
+// of each other's way. Times are microseconds since 1970.
+const (
+	backupUntil = "backup/until" // TIME: Sweep leaves content alone until then
+	sweepLease  = "sweep/lease"  // OWNER TIME: who alone removes content until then
+)
 
-// Sweep removes what nobody can reach any more: trash and versions past their
-// time, expired uploads, staged bytes without an upload, content without a version for a day. While a
-// backup runs it leaves content alone.
-func (s *Server) Sweep(ctx context.Context) (Swept, error) { return Swept{}, errNotBuilt }
-
-// ScrubReport is the outcome of Scrub.
-type ScrubReport struct {
-	Checked int64
-	Bytes   int64
-	Damaged []Damage // quarantined
-	Missing []Damage // the catalog names it, the store has it not
-	Stray   int64    // in the store, named by nobody; left for Sweep
-}
+// leaseFor is how long both are good for; they are renewed after a third of it.
+const leaseFor = 10 * time.Minute
 
 // Damage is content that is not what it should be.
 type Damage struct {
@@ -36,27 +31,78 @@ type Damage struct {
 	Paths []string // files that have it
 }
 
-// Scrub hashes all content again. An upload of the same content heals damage.
-func Scrub(ctx context.Context, cat catalog.Catalog, blobs store.Blobs, now func() time.Time, progress func(bytes, total int64)) (ScrubReport, error) {
-	return ScrubReport{}, errNotBuilt
+// setting reads a setting; an absent one is empty.
+func setting(tx *catalog.Tx, key string) (string, error) {
+	v, err := tx.Settings.Get(key)
+	if errors.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return v, err
 }
 
-// BackupReport is the outcome of Backup and Restore.
-type BackupReport struct {
-	Files   int64 // contents in the backup
-	Bytes   int64
-	Copied  int64  // contents copied this time; the others were there from an earlier backup
-	Catalog string // name of the catalog's file in the backup
+// settingTime reads a time that a setting ends with; what is no time is long ago.
+func settingTime(value string) time.Time {
+	n, err := strconv.ParseInt(value[strings.LastIndexByte(value, ' ')+1:], 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(n)
 }
 
-// Backup writes one consistent state into folder while the server runs: content first seen by an earlier
-// backup in the same folder is not copied again. Everything is hashed on the way and synced before the catalog's
-// file appears, whose name begins with the time.
-func Backup(ctx context.Context, cat catalog.Catalog, blobs store.Blobs, folder string, now func() time.Time, progress func(done, total int64)) (BackupReport, error) {
-	return BackupReport{}, errNotBuilt
+// hold keeps Sweep off the content while a backup runs.
+type hold struct {
+	cat catalog.Catalog
+	now func() time.Time
+
+	mu    sync.Mutex // guards the fields below
+	set   string     // what stands in the catalog, as far as we know
+	until time.Time
 }
 
-// Restore reads the newest state in folder, or the named one, into an empty catalog and a store.
-func Restore(ctx context.Context, cat catalog.Catalog, blobs store.Blobs, folder, name string, progress func(done, total int64)) (BackupReport, error) {
-	return BackupReport{}, errNotBuilt
+// keep renews the hold when it is time to.
+func (h *hold) keep(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	if h.until.Sub(now) > leaseFor*2/3 {
+		return nil
+	}
+	until := now.Add(leaseFor)
+	var set string
+	err := h.cat.Update(ctx, func(tx *catalog.Tx) error {
+		there, err := setting(tx, backupUntil)
+		if err != nil {
+			return err
+		}
+		if set = there; settingTime(there).After(until) { // of another backup
+			return nil
+		}
+		set = strconv.FormatInt(until.UnixMicro(), 10)
+		return tx.Settings.Set(backupUntil, set)
+	})
+	switch {
+	case err == nil:
+		h.set, h.until = set, until
+	case !errors.Is(err, fault.Unreachable) || !now.Before(h.until):
+		return fmt.Errorf("keep content from being removed: %w", err)
+	}
+	return nil
+}
+
+// end lets go, unless another backup has set its own.
+func (h *hold) end(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.set == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryFor)
+	defer cancel()
+	return h.cat.Update(ctx, func(tx *catalog.Tx) error {
+		there, err := setting(tx, backupUntil)
+		if err != nil || there != h.set {
+			return err
+		}
+		return tx.Settings.Set(backupUntil, "")
+	})
 }
