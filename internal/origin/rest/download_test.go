@@ -362,3 +362,5 @@ func get(ctx context.Context, c *http.Client, url string) (*http.Response, error
 	}
 	return c.Do(r)
 }
+
+func tarFile() *tar.Header { return &tar.Header{Name: "evil", Size: 1} }

@@ -144,6 +144,7 @@ func (x *exchange) fail(err error) {
 		h.Set("WWW-Authenticate", x.challenge())
 	}
 	if show := x.h.cfg.ProblemPage; show != nil && x.route.browsed && wantsHTML(x.r) {
+		h.Del("WWW-Authenticate") // the page asks; the browser's own window would hide it
 		show(x, x.r, p)
 		return
 	}

@@ -120,7 +120,7 @@ func TestProblemPage(t *testing.T) {
 	}
 	r = httptest.NewRequest("GET", "/try", nil)
 	r.Header.Set("Accept", "text/html,*/*")
-	if w = tried(t, refuse, page, r); w.Code != 401 || !strings.HasPrefix(w.Body.String(), "<p>") {
+	if w = tried(t, refuse, page, r); w.Code != 401 || !strings.HasPrefix(w.Body.String(), "<p>") || w.Header().Get("WWW-Authenticate") != "" {
 		t.Errorf("a browser gets %d %s", w.Code, w.Body)
 	}
 	r = httptest.NewRequest("GET", "/try", nil)
