@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -40,18 +41,31 @@ func Open(ctx context.Context, path string) (*sqlcat.DB, error) {
 // create makes the file, so that it never is there with a wider mode; the
 // engine gives its -wal and -shm the same one.
 func create(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		kind := fault.Other
-		switch {
-		case errors.Is(err, fs.ErrPermission):
-			kind = fault.Permission
-		case errors.Is(err, fs.ErrNotExist):
-			kind = fault.NotFound
-		}
-		return fault.Errorf(kind, "catalog: %w", err)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil // whether it may be opened the engine says
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Errorf(fault.Permission, "catalog: %w", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.Errorf(fault.NotFound, "catalog: %w", err)
+	case err != nil:
+		return fmt.Errorf("catalog: %w", err)
 	}
-	return f.Close()
+	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+}
+
+// syncDir makes the name of the new file durable: the engine only syncs names
+// of files that it has made.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" { // which cannot, and need not
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func dialect(path string) sqlcat.Dialect {
