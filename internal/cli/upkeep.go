@@ -46,12 +46,12 @@ it as safe as the server.`,
 					report, err = node.Backup(ctx, cfg, folder, progress)
 					return err
 				})
-				if err != nil {
+				if err != nil && !(errors.Is(err, fault.Corrupt) && report.Catalog != "") {
 					return err
 				}
 				a.print(backupEvent{"backup", report.Files, report.Bytes, report.Copied, report.Catalog},
 					fmt.Sprintf("%s: %s, %s; %d copied, the others were there", report.Catalog, plural(int(report.Files), "file"), bytesText(report.Bytes), report.Copied))
-				return nil
+				return withHint("find out which files have it with: tandem scrub; everything else is in the backup", err)
 			})
 		},
 	}
@@ -85,12 +85,12 @@ A backup of one kind of database restores into the other.`,
 				if errors.Is(err, fault.Exists) {
 					return withHint("name an empty folder: --data DIR", err)
 				}
-				if err != nil {
+				if err != nil && !(errors.Is(err, fault.Corrupt) && report.Catalog != "") {
 					return err
 				}
 				a.print(backupEvent{"restore", report.Files, report.Bytes, report.Copied, report.Catalog},
 					fmt.Sprintf("restored %s: %s, %s; look at it: tandem scrub", report.Catalog, plural(int(report.Files), "file"), bytesText(report.Bytes)))
-				return nil
+				return withHint("find out which files have it with: tandem scrub; everything else is restored", err)
 			})
 		},
 	}

@@ -54,10 +54,8 @@ func OpenData(ctx context.Context, cfg DataConfig) (*Data, error) {
 	if err := cfg.place(d); err != nil {
 		return nil, err
 	}
-	if d.SQLite != "" || d.Content != "" {
-		if err := privateFolder(cfg.Data); err != nil {
-			return nil, err
-		}
+	if err := cfg.prepare(d); err != nil {
+		return nil, err
 	}
 	var err error
 	if d.Catalog, err = cfg.openCatalog(ctx, d); err != nil {
@@ -72,9 +70,16 @@ func OpenData(ctx context.Context, cfg DataConfig) (*Data, error) {
 // Close closes both.
 func (d *Data) Close() error { return errors.Join(d.Blobs.Close(), d.Catalog.Close()) }
 
-// Lock makes the caller the one server on what is local of d, until it closes what is returned or
-// dies. fault.Busy (ErrServerRuns): there is another.
-func (d *Data) Lock() (io.Closer, error) {
+// Lock makes the caller the one server on what is local of the data, before it opens it, until it
+// closes what is returned or dies. fault.Busy (ErrServerRuns): there is another.
+func (cfg DataConfig) Lock() (io.Closer, error) {
+	d := &Data{}
+	if err := cfg.place(d); err != nil {
+		return nil, err
+	}
+	if err := cfg.prepare(d); err != nil {
+		return nil, err
+	}
 	var held closers
 	fail := func(err error) (io.Closer, error) {
 		if errors.Is(err, fault.Busy) {
@@ -97,6 +102,14 @@ func (d *Data) Lock() (io.Closer, error) {
 		held = append(held, l)
 	}
 	return held, nil
+}
+
+// prepare makes the folder of what is local.
+func (cfg DataConfig) prepare(d *Data) error {
+	if cfg.Data == "" || d.SQLite == "" && d.Content == "" {
+		return nil
+	}
+	return privateFolder(cfg.Data)
 }
 
 // closers are closed together.

@@ -123,15 +123,15 @@ func newServer(ctx context.Context, cfg ServerConfig) (_ *server, err error) {
 		return nil, err
 	}
 	s.release = append(s.release, s.listener)
-	if s.data, err = OpenData(ctx, cfg.DataConfig); err != nil {
-		return nil, err
-	}
-	s.release = append(s.release, s.data)
-	lock, err := s.data.Lock()
+	lock, err := cfg.Lock()
 	if err != nil {
 		return nil, err
 	}
 	s.release = append(s.release, lock)
+	if s.data, err = OpenData(ctx, cfg.DataConfig); err != nil {
+		return nil, err
+	}
+	s.release = append(s.release, s.data)
 	s.origin, err = origin.New(ctx, origin.Config{
 		Catalog: s.data.Catalog, Blobs: s.data.Blobs, Now: time.Now, Rand: rand.Reader, Log: cfg.Log,
 	})

@@ -62,16 +62,16 @@ func Backup(ctx context.Context, cfg DataConfig, folder string, progress Progres
 
 // Restore reads the newest state in folder, or the one called name, into a place that is empty.
 func Restore(ctx context.Context, cfg DataConfig, folder, name string, progress Progress) (report origin.BackupReport, err error) {
-	d, err := OpenData(ctx, cfg)
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	lock, err := d.Lock() // no server may run on what is half there
+	lock, err := cfg.Lock() // no server may run on what is half there
 	if err != nil {
 		return report, err
 	}
 	defer lock.Close()
+	d, err := OpenData(ctx, cfg)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = joined(err, d.Close()) }()
 	return origin.Restore(ctx, d.Catalog, d.Blobs, folder, name, progress)
 }
 
@@ -94,7 +94,7 @@ func withData(ctx context.Context, cfg DataConfig, f func(*Data) error) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { err = joined(err, d.Close()) }()
 	return f(d)
 }
 
@@ -104,7 +104,7 @@ func withOrigin(ctx context.Context, cfg DataConfig, f func(*Data, *origin.Serve
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { err = joined(err, d.Close()) }()
 	s, err := origin.New(ctx, origin.Config{
 		Catalog: d.Catalog, Blobs: d.Blobs, Now: time.Now, Rand: rand.Reader, Log: cfg.Log,
 	})
@@ -139,4 +139,12 @@ func operator(ctx context.Context, cat catalog.Catalog) (origin.Caller, error) {
 		}
 	})
 	return c, err
+}
+
+// joined is errors.Join that keeps err as it is when closing went well: its kind is outermost.
+func joined(err, closing error) error {
+	if closing == nil {
+		return err
+	}
+	return errors.Join(err, closing)
 }
