@@ -159,6 +159,8 @@ func TestAnInvitationMakesOneAccount(t *testing.T) {
 	}
 	_, err = o.AcceptInvitation(o.ctx, from(1), token, "ann2", rightPassword)
 	want(t, err, fault.Gone)
+	_, err = o.Invited(o.ctx, from(1), token)
+	want(t, err, fault.Gone)
 	o.login("ann")
 	groups, err := o.Groups(o.ctx, root)
 	ok(t, err)

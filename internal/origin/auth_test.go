@@ -215,17 +215,43 @@ func TestAnAccountHasABoundedNumberOfSessions(t *testing.T) {
 	want(t, err, fault.Unauthenticated)
 }
 
-func TestAPasswordChangedWhileItIsCheckedIsWrong(t *testing.T) {
+func TestWhatChangesWhileAPasswordIsCheckedCounts(t *testing.T) {
+	o := newOffice(t)
+	root := o.login("root")
+	for name, change := range map[string]UserChange{
+		"a new password":   {Password: ptr("another password")},
+		"a closed account": {Disabled: ptr(true)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			user := strings.ReplaceAll(name, " ", "-")
+			o.hire(user, policy.Reader)
+			var cred catalog.Credential
+			ok(t, o.cat.View(o.ctx, func(tx *catalog.Tx) (err error) {
+				_, cred, err = passwordOf(tx, user)
+				return err
+			}))
+			_, err := o.UpdateUser(o.ctx, root, user, change)
+			ok(t, err)
+			_, _, err = o.begin(o.ctx, from(1), cred, "", "", []guess{byName("login", user)})
+			want(t, err, fault.Unauthenticated)
+		})
+	}
+}
+
+// Guesses run side by side: a right one among them must not be told from the others once
+// the tries are used up.
+func TestARightGuessBeyondTheLimitIsNotAnswered(t *testing.T) {
 	o := newOffice(t)
 	var cred catalog.Credential
 	ok(t, o.cat.View(o.ctx, func(tx *catalog.Tx) (err error) {
 		_, cred, err = passwordOf(tx, "root")
 		return err
 	}))
-	_, err := o.UpdateUser(o.ctx, o.login("root"), "root", UserChange{Password: ptr("another password")})
-	ok(t, err)
-	_, _, err = o.begin(o.ctx, from(1), cred, "", "", []guess{byName("login", "root")})
-	want(t, err, fault.Unauthenticated)
+	for i := range freePerName {
+		want(t, o.tryLogin(i, "a wrong password"), fault.Unauthenticated)
+	}
+	_, _, err := o.begin(o.ctx, from(99), cred, "", "", []guess{byName("login", "root")})
+	want(t, err, fault.Limited)
 }
 
 func TestGuessesSideBySideAreCountedExactly(t *testing.T) {

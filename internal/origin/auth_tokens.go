@@ -143,7 +143,7 @@ func narrower(c Caller, limit policy.Rights, server bool, expires time.Time) err
 	}
 	end := c.Subject.Expires
 	switch {
-	case !c.Subject.Limit.Has(limit.Full()):
+	case !c.Subject.Limit.Has(limit):
 		return wider("allow more than the token")
 	case server && !c.Subject.Server:
 		return wider("reach further than the token")

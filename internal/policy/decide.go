@@ -168,8 +168,7 @@ func (l *Link) stands(o Object, now time.Time) Reason {
 	case !l.Expires.IsZero() && !now.Before(l.Expires):
 		return Expired
 	}
-	creator := l.creator()
-	if r := creator.stands(now); r != Allowed {
+	if r := l.Creator.stands(now); r != Allowed {
 		return r
 	}
 	switch {
@@ -185,13 +184,6 @@ func (l *Link) stands(o Object, now time.Time) Reason {
 	return Allowed
 }
 
-// creator returns who made the link; that one came by a link itself counts for nothing.
-func (l *Link) creator() Subject {
-	s := l.Creator
-	s.Link = nil
-	return s
-}
-
 // object returns o as it is for the creator: o.Granted is about somebody else.
 func (l *Link) object(o Object) Object {
 	o.Granted = l.CreatorRights
@@ -199,11 +191,11 @@ func (l *Link) object(o Object) Object {
 }
 
 func (l *Link) creatorHeld(o Object) Rights {
-	return l.creator().held(l.object(o)) & l.Creator.Limit.Full()
+	return l.Creator.held(l.object(o)) & l.Creator.Limit.Full()
 }
 
 // rights returns what the link allows and its creator may do today. Administering is never lent.
 func (l *Link) rights(o Object) Rights {
-	s := l.creator()
+	s := l.Creator
 	return l.Allows & s.reach(l.object(o)) & s.Limit.Full() & (List | Read | Publish)
 }

@@ -167,6 +167,13 @@ func TestDecideForLinks(t *testing.T) {
 	}
 }
 
+func TestALinkHasNoRightToAdminister(t *testing.T) {
+	s := policy.Subject{Link: &policy.Link{Allows: policy.AllRights, Creator: account(policy.Admin)}}
+	if got := policy.RightsOn(s, granted(0), noon()); got != policy.List|policy.Read|policy.Publish {
+		t.Fatalf("got %b", got)
+	}
+}
+
 func TestRightsHoldWhatAdministerBrings(t *testing.T) {
 	if !policy.Administer.Has(policy.AllRights) || policy.Publish.Has(policy.Read) {
 		t.Fatal("Administer brings all rights, and no other right brings another")
