@@ -347,7 +347,7 @@ func grantFormView(p accessPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = field(input{ID: "grant-until", Name: "until", Label: "Until (empty: always)", Type: "date", Value: p.Form.Until, Auto: "off"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field(input{ID: "grant-until", Name: "until", Label: "Until (or always)", Type: "date", Value: p.Form.Until, Auto: "off"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

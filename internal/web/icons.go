@@ -3,6 +3,9 @@ package web
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -28,10 +31,25 @@ var icons = map[string]string{
 	"settings": `<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>`,
 }
 
-// icon draws one for the eye; what it means is in the text or label beside it.
+// icon draws one for the eye; what it means is in the text or label beside it. The
+// drawing itself stands once on the page, in sprite.
 func icon(name string) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		_, err := io.WriteString(w, `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">`+icons[name]+`</svg>`)
+		_, err := io.WriteString(w, `<svg class="icon i-`+name+`" aria-hidden="true"><use href="#i-`+name+`"/></svg>`)
+		return err
+	})
+}
+
+// sprite holds every drawing.
+func sprite() templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		var b strings.Builder
+		b.WriteString(`<svg hidden aria-hidden="true">`)
+		for _, name := range slices.Sorted(maps.Keys(icons)) {
+			b.WriteString(`<symbol id="i-` + name + `" viewBox="0 0 24 24">` + icons[name] + `</symbol>`)
+		}
+		b.WriteString(`</svg>`)
+		_, err := io.WriteString(w, b.String())
 		return err
 	})
 }

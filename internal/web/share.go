@@ -45,10 +45,10 @@ func (v *visit) sharing() (sharePage, error) {
 		p.Folder = e.Node.Folder
 	}
 	if has(c.Rights, policy.Read) {
-		p.May = append(p.May, option{"share", "Getting it: who opens the link can download"})
+		p.May = append(p.May, option{"share", "Downloading: who opens the link gets what is here"})
 	}
 	if p.Folder && has(c.Rights, policy.Publish) {
-		p.May = append(p.May, option{"upload", "Sending files: who opens the link can add files here, and sees nothing"})
+		p.May = append(p.May, option{"upload", "Sending files: who opens the link can add to this folder, and sees nothing"})
 	}
 	if len(p.May) == 0 {
 		return p, fault.Errorf(fault.Permission, "sharing needs the right to download, or to add files")

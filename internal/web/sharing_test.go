@@ -3,8 +3,11 @@ package web
 import (
 	"encoding/base64"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+
+	"rsc.io/qr"
 )
 
 // shareURL makes a link by the form and returns its path.
@@ -49,6 +52,7 @@ func TestALinkWithAPassword(t *testing.T) {
 
 	guest := h.browser()
 	guest.get(link).want(t, http.StatusOK, "A password is needed").without(t, "a.txt")
+	guest.do("GET", link+"/download", nil, "Accept", "text/html").want(t, http.StatusOK, "A password is needed")
 	guest.post(link, "password", "wrong").want(t, http.StatusUnauthorized, "That is not the password.")
 	guest.post(link, "password", "open sesame").want(t, http.StatusOK, "a.txt", "Download")
 	if page := guest.get(link + "/download"); page.text != "hello" {
@@ -128,10 +132,24 @@ func TestWhatALinkMayNotBe(t *testing.T) {
 	ann.get("/links").want(t, http.StatusOK, "No links yet.")
 }
 
-func TestQRCodeHoldsItsQuietZone(t *testing.T) {
+func TestQRCodeIsDrawnSquareBySquare(t *testing.T) {
 	svg := qrSVG("https://files.example.org/s/Zk3vQ9aT7pLx2MwR8bNcYd")
-	if !strings.Contains(svg, `viewBox="0 0 41 41"`) || !strings.Contains(svg, "M4 4h7v1h-7z") {
-		t.Errorf("not 33 squares and a border of four: %s", svg[:min(len(svg), 300)])
+	code, err := qr.Encode("https://files.example.org/s/Zk3vQ9aT7pLx2MwR8bNcYd", qr.M)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := make(map[[2]int]bool)
+	for _, m := range regexp.MustCompile(`M(\d+) (\d+)h(\d+)v1h-\d+z`).FindAllStringSubmatch(svg, -1) {
+		for i := range int(numberOf(m[3])) {
+			drawn[[2]int{int(numberOf(m[1])) + i, int(numberOf(m[2]))}] = true
+		}
+	}
+	for y := -4; y < code.Size+4; y++ {
+		for x := -4; x < code.Size+4; x++ {
+			if drawn[[2]int{x + 4, y + 4}] != code.Black(x, y) {
+				t.Fatalf("square %d, %d is not as the code has it", x, y)
+			}
+		}
 	}
 	if qrSVG(strings.Repeat("x", 5000)) != "" {
 		t.Error("a text too long for a code has one")

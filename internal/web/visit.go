@@ -10,6 +10,7 @@ import (
 
 	"tandem/internal/fault"
 	"tandem/internal/origin"
+	"tandem/internal/origin/rest"
 )
 
 // maxForm bounds a form's body, in bytes; the longest field is a path.
@@ -30,7 +31,7 @@ func (p *Pages) visit(w http.ResponseWriter, r *http.Request) *visit {
 	h.Set("Referrer-Policy", "same-origin") // no-referrer would also hide Origin, which the cross-origin check needs
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	return &visit{Pages: p, w: w, r: r, who: p.caller(r)}
+	return &visit{Pages: p, w: w, r: r, who: rest.CallerOf(r)}
 }
 
 // handle turns h into a handler: a member's page sends those to the login who are

@@ -18,17 +18,18 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"tandem/internal/origin"
 	"tandem/internal/origin/api"
-	"tandem/internal/origin/rest"
 )
 
 // Config is what the pages are made from.
 type Config struct {
 	Origin *origin.Server
-	// SessionTTL is how long a browser keeps the session's cookie; 0: 30 days.
+	// SessionTTL is how long a browser keeps the session's cookie; 0: 400 days, the
+	// most that browsers do. It is Origin that ends sessions, by when they were last seen.
 	SessionTTL time.Duration
 	Now        func() time.Time // nil: time.Now
 	// Log gets what is not the visitor's to read; nil: nothing is logged.
@@ -44,19 +45,17 @@ type Pages struct {
 	log    *slog.Logger
 	assets *assets
 	mux    *http.ServeMux
-	caller func(*http.Request) origin.Caller
 }
 
 // New makes the pages.
 func New(cfg Config) *Pages {
 	p := &Pages{
 		origin: cfg.Origin,
-		ttl:    cmp.Or(cfg.SessionTTL, 30*24*time.Hour),
+		ttl:    cmp.Or(cfg.SessionTTL, 400*24*time.Hour),
 		now:    cfg.Now,
 		log:    cfg.Log,
 		assets: embedded(),
 		mux:    http.NewServeMux(),
-		caller: rest.CallerOf,
 	}
 	if p.now == nil {
 		p.now = time.Now
@@ -75,6 +74,10 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeH
 // rest.Config.ProblemPage.
 func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, what api.Problem) {
 	v := p.visit(w, r)
+	if token, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/s/"), "/"); ok && what.Status == http.StatusUnauthorized {
+		http.Redirect(w, r, sharedURL(token), http.StatusSeeOther) // which asks for the password
+		return
+	}
 	v.explain(troubleOf(what))
 }
 
