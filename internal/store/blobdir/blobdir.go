@@ -7,10 +7,13 @@
 //
 // A Commit is acknowledged when its bytes and one of its names are durable. A
 // lonely one syncs its file, renames it to its place and syncs that folder.
-// Many at once are renamed into arriving, made durable by one sync of the device
-// and then renamed to their places, which needs no other sync: what a crash
-// leaves in arriving is hashed by the next process and put in place if it is
-// whole. So nothing is ever seen under its root before it is durable.
+// Several at once are renamed into arriving, made durable there by one sync of the
+// device, or of each file and of arriving, whatever takes less time, and then renamed to their
+// places, which needs no other sync: what a crash leaves in arriving is hashed by
+// the next process and put in place if it is whole. So nothing is ever seen under
+// its root before it is durable. That a rename between folders is there wholly or
+// not at all after a crash is asked of the file system; those with a journal, or
+// that copy on write, see to it.
 package blobdir
 
 import (
@@ -23,6 +26,7 @@ import (
 	"iter"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"tandem/internal/content"
 	"tandem/internal/fault"
@@ -43,6 +47,7 @@ const (
 type Blobs struct {
 	dir   string // as the caller named it, for messages
 	tree  tree
+	now   func() time.Time
 	group group
 
 	mu      sync.Mutex        // guards the fields below
@@ -57,7 +62,7 @@ func Open(dir string) (*Blobs, error) {
 	if err != nil {
 		return nil, wrap("open content folder", dir, err)
 	}
-	b, err := open(dir, t)
+	b, err := open(dir, t, time.Now)
 	if err != nil {
 		t.Close()
 		return nil, err
@@ -65,8 +70,8 @@ func Open(dir string) (*Blobs, error) {
 	return b, nil
 }
 
-func open(dir string, t tree) (*Blobs, error) {
-	b := &Blobs{dir: dir, tree: t, writers: make(map[string]*Stage)}
+func open(dir string, t tree, now func() time.Time) (*Blobs, error) {
+	b := &Blobs{dir: dir, tree: t, now: now, writers: make(map[string]*Stage)}
 	if err := b.lay(); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package blobdir
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tandem/internal/fault"
 	"tandem/internal/store"
@@ -25,7 +26,7 @@ func TestBlobsKeepTheContractWhenThePowerGoes(t *testing.T) {
 func (s *simFS) place() *storetest.BlobPlace {
 	dead := new(bool) // whether the process that runs was killed
 	return &storetest.BlobPlace{
-		Open: func() (store.Blobs, error) { return open("sim", simTree{s, dead}) },
+		Open: func() (store.Blobs, error) { return open("sim", simTree{s, dead}, time.Now) },
 		Crash: func(_ store.Blobs, power bool) {
 			s.mu.Lock()
 			*dead = true
