@@ -62,9 +62,6 @@ type Server struct {
 	links  linkDesk
 }
 
-// errNotBuilt marks what is still a stub.
-var errNotBuilt = errors.New("not built yet")
-
 // Caller is who asks, proven by Authenticate or ByLink. The zero Caller with
 // Remote and Request set is nobody.
 type Caller struct {
@@ -127,6 +124,7 @@ func (c *Config) fill() {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
+	c.Rand = lockReader(c.Rand)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

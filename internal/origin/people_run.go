@@ -24,7 +24,7 @@ type people struct {
 }
 
 func (p *people) open(cfg Config) (err error) {
-	p.random = lockReader(cfg.Rand)
+	p.random = cfg.Rand
 	p.hasher, err = newHasher(cfg.Passwords, p.random)
 	p.known = newCache[content.Hash, Caller](time.Second, 10_000)
 	p.strange = newCache[content.Hash, struct{}](time.Minute, 10_000)
