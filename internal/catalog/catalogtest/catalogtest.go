@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"settings", testSettings},
 		{"audit", testAudit},
 		{"dump", testDump},
+		{"files", testFiles},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}

@@ -153,7 +153,9 @@ type spot struct {
 	version    catalog.VersionID
 }
 
-func readSpot(r row, s *spot) error { return r.to(&s.collection, &s.child, &s.folder, &s.created, &s.version) }
+func readSpot(r row, s *spot) error {
+	return r.to(&s.collection, &s.child, &s.folder, &s.created, &s.version)
+}
 
 // spot looks at where something is to stand.
 func (t tree) spot(parent catalog.NodeID, name string) (spot, error) {
