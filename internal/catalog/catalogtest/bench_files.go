@@ -53,6 +53,11 @@ func BenchmarkFiles(b *testing.B, c catalog.Catalog) {
 			fill(10_000)
 		}
 	})
+	benchReads(b, c, in, deep)
+}
+
+// benchReads measures what is asked of a folder with very many files.
+func benchReads(b *testing.B, c catalog.Catalog, in catalog.Collection, deep catalog.NodeID) {
 	look := func(name string, f func(tx *catalog.Tx) error) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
