@@ -39,7 +39,7 @@ func (x *exchange) batch() error {
 		return err
 	}
 	defer x.h.memory.give(size)
-	list, err := readBatch(http.MaxBytesReader(x, x.r.Body, maxBatchBody))
+	list, err := readBatch(http.MaxBytesReader(x.inner, x.r.Body, maxBatchBody))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type body struct {
 	io.ReadCloser
 	socket *socket // may be nil
 	count  atomic.Int64
+	ended  atomic.Bool // by Abort
 	ender  ender
 }
 
@@ -30,7 +31,10 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // Abort ends a Read that waits for the client, and those after it.
-func (b *body) Abort() { b.ender.end((*http.ResponseController).SetReadDeadline) }
+func (b *body) Abort() {
+	b.ended.Store(true)
+	b.ender.end((*http.ResponseController).SetReadDeadline)
+}
 
 // ender sets a deadline in the past, unless the exchange is over: then the
 // connection may carry somebody else's request.

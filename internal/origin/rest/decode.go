@@ -37,7 +37,7 @@ func (x *exchange) decode(v any) error {
 	if err := needType(x.r, typeJSON); err != nil {
 		return err
 	}
-	d := json.NewDecoder(http.MaxBytesReader(x, x.r.Body, DefaultLimits().JSONBytes))
+	d := json.NewDecoder(http.MaxBytesReader(x.inner, x.r.Body, DefaultLimits().JSONBytes))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return badJSON(err)

@@ -119,7 +119,7 @@ func retryAfter(kind fault.Kind, err error) int {
 // out already.
 func (x *exchange) fail(err error) {
 	x.err = err
-	if x.r.Context().Err() != nil { // nobody is left to read it
+	if x.gone() {
 		if x.status == 0 {
 			x.status = statusClosed
 		}
@@ -150,6 +150,15 @@ func (x *exchange) fail(err error) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	x.writeJSON(p.Status, p)
+}
+
+// gone reports whether nobody is left to read an answer. That is also how it looks to
+// net/http when we ended the reading of the body ourselves.
+func (x *exchange) gone() bool {
+	if b, ok := x.r.Body.(*body); ok && b.ended.Load() {
+		return false
+	}
+	return x.r.Context().Err() != nil
 }
 
 // challenge says how to prove who one is.

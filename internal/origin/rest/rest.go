@@ -153,7 +153,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		b := &body{ReadCloser: r.Body, socket: x.socket}
 		b.ender.ctl = http.NewResponseController(w)
+		// A copy: net/http looks at its own request's body to find out whether the
+		// client still waits to be told to send it.
+		r = r.WithContext(r.Context())
 		r.Body = b
+		x.r = r
 	}
 	h.metrics.running.Inc()
 	defer h.finish(x)

@@ -82,7 +82,7 @@ func listener(t testing.TB) *net.TCPListener {
 // bytes, nothing passes through memory.
 func TestFilesAreSentByTheKernel(t *testing.T) {
 	const size = 64 << 20
-	o := newHouse(t)
+	o := newDiskHouse(t)
 	o.do("ann", "PUT", "collections/photos/content/big.bin", sized{io.LimitReader(zeros{}, size), size}).want(201)
 
 	l := &tapped{TCPListener: listener(t)}
@@ -138,7 +138,7 @@ type sized struct {
 func BenchmarkRepeatedGet(b *testing.B) {
 	for _, size := range []int{4 << 10, 100 << 10} {
 		content := strings.Repeat("x", size)
-		o := newHouse(b)
+		o := newDiskHouse(b)
 		o.put("f", content)
 		dir := b.TempDir()
 		check(b, os.WriteFile(filepath.Join(dir, "f"), []byte(content), 0o600))
@@ -180,7 +180,7 @@ func BenchmarkRepeatedGet(b *testing.B) {
 // BenchmarkOverhead is the same without sockets and clients: cpu-us/op of an
 // answer, bare and ours. What is above bare is to stay below 15.
 func BenchmarkOverhead(b *testing.B) {
-	o := newHouse(b)
+	o := newDiskHouse(b)
 	o.put("f", strings.Repeat("x", 4<<10))
 	o.cfg.Now = time.Now
 	path := filepath.Join(b.TempDir(), "f")

@@ -22,6 +22,7 @@ import (
 	"tandem/internal/origin/api"
 	"tandem/internal/store"
 	"tandem/internal/store/blobdir"
+	"tandem/internal/store/mem"
 )
 
 const password = "correct horse"
@@ -41,19 +42,29 @@ type house struct {
 // (publisher, nothing granted).
 func newHouse(t testing.TB) *house {
 	t.Helper()
+	return newHouseOn(t, mem.NewBlobs(time.Now))
+}
+
+// newDiskHouse keeps content in a folder, as a server does.
+func newDiskHouse(t testing.TB) *house {
+	t.Helper()
+	blobs, err := blobdir.Open(filepath.Join(t.TempDir(), "content"))
+	check(t, err)
+	t.Cleanup(func() { check(t, blobs.Close()) })
+	return newHouseOn(t, blobs)
+}
+
+func newHouseOn(t testing.TB, blobs store.Blobs) *house {
+	t.Helper()
 	if _, alone := t.(*testing.T); alone { // a benchmark has goroutines of its own
 		t.Cleanup(func() { goleak.VerifyNone(t) })
 	}
-	dir := t.TempDir()
-	cat, err := sqlite.Open(context.Background(), filepath.Join(dir, "catalog"))
+	cat, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "catalog"))
 	check(t, err)
 	t.Cleanup(func() { check(t, cat.Close()) })
-	blobs, err := blobdir.Open(filepath.Join(dir, "content"))
-	check(t, err)
-	t.Cleanup(func() { check(t, blobs.Close()) })
 	o := &house{t: t, time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), secret: map[string]string{}}
 	o.server, err = origin.New(context.Background(), origin.Config{
-		Catalog: cat, Blobs: store.Blobs(blobs), Now: o.clock, Rand: rand.NewChaCha8([32]byte{1}), MinFree: 1,
+		Catalog: cat, Blobs: blobs, Now: o.clock, Rand: rand.NewChaCha8([32]byte{1}), MinFree: 1,
 		Passwords: origin.Argon2{Time: 1, Memory: 8, Threads: 1},
 	})
 	check(t, err)

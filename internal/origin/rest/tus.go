@@ -234,7 +234,7 @@ func (x *exchange) verified(sum *checksum) (_ io.Reader, free func(), _ error) {
 		return nil, nil, err
 	}
 	free = func() { x.h.memory.give(size) }
-	data, err := io.ReadAll(http.MaxBytesReader(x, x.r.Body, size))
+	data, err := io.ReadAll(http.MaxBytesReader(x.inner, x.r.Body, size))
 	if err != nil {
 		free()
 		if x.r.Context().Err() != nil || errors.Is(err, context.Canceled) {
