@@ -233,11 +233,11 @@ func (w *Stage) flush(ctx context.Context) error {
 	p := part{name: w.b.staging(w.id) + hexStart(w.start), start: w.start, size: int64(len(w.buf))}
 	buf, old, flight := w.buf, w.old, make(chan written, 1)
 	w.flight = flight
-	go func() {
-		var err error
-		p.etag, err = w.b.put(ctx, p.name, buf, old)
+	go func(p part) {
+		etag, err := w.b.put(ctx, p.name, buf, old)
+		p.etag = etag
 		flight <- written{p, err, buf}
-	}()
+	}(p)
 	w.start, w.buf, w.spare = p.end(), w.spare[:0], nil
 	w.old, w.gone = condition{absent: true}, ""
 	return nil
