@@ -13,6 +13,7 @@ import (
 
 	"tandem/internal/catalog"
 	"tandem/internal/fault"
+	"tandem/internal/peer"
 	"tandem/internal/policy"
 )
 
@@ -279,6 +280,7 @@ func TestRunFilesCountsAndWatches(t *testing.T) {
 		d.put("f", "text")
 		_, err := d.read(d.ann, at("f"))
 		ok(t, err)
+		public := d.by(d.share("f", func(r *LinkRequest) { r.Audience = peer.Public }))
 		cut := make(chan struct{})
 		got, err := d.Open(d.ctx, d.ann, at("f"), 0, 0, func() { close(cut) })
 		ok(t, err)
@@ -287,6 +289,8 @@ func TestRunFilesCountsAndWatches(t *testing.T) {
 		go func() { done <- d.runFiles(ctx) }()
 		<-time.After(1500 * time.Millisecond)
 		d.counted(t, 1)
+		_, _, err = d.Torrent(d.ctx, public)
+		ok(t, err)
 		ok(t, d.Logout(d.ctx, d.ann))
 		begun := time.Now()
 		<-cut

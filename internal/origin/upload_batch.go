@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -280,24 +279,23 @@ func (b *batch) completeOne(tx *catalog.Tx, folders map[string]catalog.NodeID, p
 	if err := a.creatable(); err != nil {
 		return catalog.Node{}, err
 	}
-	last := len(a.names) - 1
-	key := strings.Join(a.names[:last], "/")
-	parent, known := folders[key]
-	if !known {
-		var err error
-		if parent, _, err = b.s.folders(tx, a.base, slices.Clone(a.names[:last]), a.rename); err != nil {
-			return catalog.Node{}, err
-		}
-		folders[key] = parent
-	}
-	there, err := child(tx, parent, a.names[last])
-	if err == nil {
-		err = a.fits(there)
-	}
-	if err == nil && !paid {
+	var err error
+	if !paid { // before folders are made that would stay empty
 		err = b.s.account(tx, a, f.sum, f.brought)
-	} else if err == nil && f.brought {
+	} else if f.brought {
 		err = tx.Contents.SetReady(f.sum.Root, b.s.now())
+	}
+	if err != nil {
+		return catalog.Node{}, err
+	}
+	last := len(a.names) - 1
+	parent, err := b.parent(tx, folders, a)
+	if err != nil {
+		return catalog.Node{}, err
+	}
+	var there *catalog.Node
+	if a.rename { // otherwise PutFile sees whether a folder has the name
+		there, err = child(tx, parent, a.names[last])
 	}
 	if err != nil {
 		return catalog.Node{}, err
@@ -305,6 +303,24 @@ func (b *batch) completeOne(tx *catalog.Tx, folders map[string]catalog.NodeID, p
 	a.modified = canonicalTime(f.Modified)
 	n, _, err := b.s.placeIn(tx, a, parent, a.names[last], there, f.sum)
 	return n, err
+}
+
+// parent returns the folder of a's file and makes what is missing; each is looked for once in a batch.
+func (b *batch) parent(tx *catalog.Tx, folders map[string]catalog.NodeID, a arrival) (catalog.NodeID, error) {
+	at, key := a.base, ""
+	for _, name := range a.names[:len(a.names)-1] {
+		key += "/" + name
+		next, known := folders[key]
+		if !known {
+			var err error
+			if next, _, err = b.s.folders(tx, at, []string{name}, a.rename); err != nil {
+				return 0, err
+			}
+			folders[key] = next
+		}
+		at = next
+	}
+	return at, nil
 }
 
 // pay asks whether all of the batch is within the quotas. Where it is not, each file is asked about.
