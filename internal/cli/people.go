@@ -89,6 +89,9 @@ func (a *app) usersSet() *cobra.Command {
 			}
 		}
 		change := api.UserChange{Role: changed(c, "role", role), Quota: changed(c, "quota", int64(quota))}
+		if disable && enable {
+			return usageError{errors.New("--disable and --enable are opposites")}
+		}
 		if disable || enable {
 			change.Disabled = &disable
 		}
@@ -115,7 +118,6 @@ func (a *app) usersSet() *cobra.Command {
 	f.Var(&quota, "quota", "hold at most this much; 0: no limit")
 	f.BoolVar(&disable, "disable", false, "nobody can sign in to it any more; sessions end, also in the middle of a download")
 	f.BoolVar(&enable, "enable", false, "the opposite")
-	c.MarkFlagsMutuallyExclusive("disable", "enable")
 	complete(c, "role", "reader", "publisher", "admin")
 	return serverFlag(c)
 }

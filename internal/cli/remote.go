@@ -37,7 +37,7 @@ func parseSpot(text string) (spot, error) {
 	s.collection = first
 	s.folder = deeper && (path == "" || strings.HasSuffix(path, "/"))
 	s.path = strings.Trim(path, "/")
-	if first == "" || strings.Contains(s.path, "//") {
+	if first == "" || strings.HasPrefix(path, "/") || strings.Contains(s.path, "//") {
 		return s, usageError{withHint("write it as NAME, NAME/PATH or SERVER:NAME/PATH; see your collections with: tandem collection ls",
 			fmt.Errorf("%q names no collection", text))}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tandem/internal/node"
 	"tandem/internal/origin"
@@ -140,7 +141,17 @@ open the data needs no account for it.`,
 func accountFlags(c *cobra.Command, user, file *string) {
 	c.Flags().StringVar(user, "user", "", "`NAME` of the account")
 	c.Flags().StringVar(file, "password-file", "", "read the password from `FILE`, - is standard input (default: ask)")
-	must(c.MarkFlagRequired("user"))
+}
+
+// needs reports the first of the flags that was not given.
+func needs(c *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if f := c.Flags().Lookup(name); f.Value.String() == "" {
+			what, _ := pflag.UnquoteUsage(f)
+			return usageError{withHint("see: "+c.CommandPath()+" --help", fmt.Errorf("--%s %s is missing", name, what))}
+		}
+	}
+	return nil
 }
 
 func must(err error) {
@@ -157,6 +168,9 @@ func (a *app) adminInit() *cobra.Command {
 		Example: `  tandem admin init --data /var/lib/tandem --user ann --password-file password.txt`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needs(c, "user"); err != nil {
+				return err
+			}
 			return a.onData(c, func(cfg node.DataConfig) error {
 				password, err := a.password(c.Context(), file, "password for "+user, true)
 				if err != nil {
@@ -196,6 +210,9 @@ func (a *app) adminPassword() *cobra.Command {
 		Example: `  tandem admin password --data /var/lib/tandem --user ann`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needs(c, "user"); err != nil {
+				return err
+			}
 			return a.onData(c, func(cfg node.DataConfig) error {
 				password, err := a.password(c.Context(), file, "new password for "+user, true)
 				if err != nil {

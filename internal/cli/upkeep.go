@@ -36,6 +36,9 @@ it as safe as the server.`,
 		Example: `  tandem backup --data /var/lib/tandem --to /mnt/backup/tandem`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needs(c, "to"); err != nil {
+				return err
+			}
 			folder, err := absolute(to)
 			if err != nil {
 				return err
@@ -57,7 +60,6 @@ it as safe as the server.`,
 	}
 	dataFlags(c)
 	c.Flags().StringVar(&to, "to", "", "`FOLDER` for the backup, made if absent")
-	must(c.MarkFlagRequired("to"))
 	return c
 }
 
@@ -72,6 +74,9 @@ A backup of one kind of database restores into the other.`,
 		Example: `  tandem restore --from /mnt/backup/tandem --data /var/lib/tandem-new`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := needs(c, "from"); err != nil {
+				return err
+			}
 			folder, err := absolute(from)
 			if err != nil {
 				return err
@@ -97,7 +102,6 @@ A backup of one kind of database restores into the other.`,
 	dataFlags(c)
 	c.Flags().StringVar(&from, "from", "", "`FOLDER` of the backup")
 	c.Flags().StringVar(&state, "state", "", "restore the state called `NAME` instead of the newest")
-	must(c.MarkFlagRequired("from"))
 	return c
 }
 

@@ -183,27 +183,27 @@ func Redacted(text string) string {
 	return u.Redacted()
 }
 
-// privateFolder makes dir for us alone.
+// privateFolder makes dir for us alone. One that others can open and that has something in it stays
+// as it is, since it may be theirs: what we put there is closed to them anyway.
 func privateFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", fileFault(err))
 	}
-	st, err := os.Stat(dir)
+	list, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("open data folder: %w", fileFault(err))
 	}
-	if st.Mode().Perm()&0o077 == 0 {
+	if len(list) > 0 {
 		return nil
 	}
-	// An empty folder, or ours from the start: nobody else has anything in it.
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := os.Chmod(dir, 0o700); err != nil && !errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("close data folder to others: %w", fileFault(err))
 	}
 	return nil
 }
 
-// Missing reports whether d's database was never set up or what is local of it is not there at all, so that commands
-// that only look do not make an empty one by a mistyped path.
+// Missing reports whether the database is a file that is not there, so that commands which only look do
+// not make an empty one by a mistyped path.
 func (cfg DataConfig) Missing() (string, bool) {
 	d := &Data{}
 	if cfg.place(d) != nil || d.SQLite == "" {
