@@ -29,7 +29,7 @@ func sum(data []byte) content.Hash {
 func TestAStageOutlivesTheStore(t *testing.T) {
 	s := engines.S3(t)
 	b := openSmall(t, config(t, s, ""), nil, patience)
-	data := bytes.Repeat([]byte("0123456789abcdef"), big/16)
+	data := bytes.Repeat([]byte("0123456789abcdef"), (11<<20)/16)
 	w, err := b.Stage(t.Context(), "a", 0, int64(len(data)))
 	if err != nil {
 		t.Fatal(err)

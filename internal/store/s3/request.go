@@ -114,6 +114,9 @@ func (b *Blobs) put(ctx context.Context, name string, data []byte, cond conditio
 	if err = b.fail(ctx, "write", name, err); err == nil {
 		return o.ETag, nil
 	}
+	if cond.etag != "" && errors.Is(err, fault.NotFound) {
+		return "", fault.Errorf(fault.Busy, "write %s: another writer has taken it away: %w", name, err)
+	}
 	if cond != (condition{}) && (errors.Is(err, fault.Busy) || errors.Is(err, fault.Unreachable)) {
 		return b.stands(ctx, name, data, cond, err)
 	}

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // small are the smallest parts that S3 composes.
 func small() limits { return limits{5 << 20, 5 << 20, 64 << 20, 3, 1, patience} }
 
-// big is content of three of them, the last being too small for another.
-const big = 10<<20 + 300_000
+// big is content of one of them, and a rest that is too small for another.
+const big = 5<<20 + 300_000
 
 // flaky makes requests fail, like a connection that breaks.
 type flaky struct {
