@@ -114,7 +114,7 @@ func smallRclone(ctx context.Context, src, dir, got string) ([3]float64, error) 
 	defer s3.Remove()
 	rclone := func(args ...string) error {
 		cmd := exec.CommandContext(ctx, "rclone", append([]string{"--config", "/dev/null", "--transfers", "16", "--checkers", "16", "--s3-disable-checksum=false"}, args...)...)
-		cmd.Env = append(os.Environ(), "RCLONE_S3_PROVIDER=Other", "RCLONE_S3_ENDPOINT=http://"+s3.Endpoint, "RCLONE_S3_REGION=us-east-1",
+		cmd.Env = append(os.Environ(), "AWS_CA_BUNDLE=", "RCLONE_S3_PROVIDER=Other", "RCLONE_S3_ENDPOINT=http://"+s3.Endpoint, "RCLONE_S3_REGION=us-east-1",
 			"RCLONE_S3_ACCESS_KEY_ID="+s3.Key, "RCLONE_S3_SECRET_ACCESS_KEY="+s3.Secret)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("rclone %s: %w\n%s", strings.Join(args, " "), err, text)
