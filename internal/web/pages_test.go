@@ -133,6 +133,9 @@ func checkNamed(t *testing.T, n *html.Node, labelled map[string]bool) {
 		if label == "" && textOf(n) == "" {
 			t.Errorf("a <%s> without a name", n.Data)
 		}
+		if said := strings.ToLower(textOf(n)); label != "" && n.Data != "summary" && !strings.Contains(strings.ToLower(label), said) {
+			t.Errorf("%q is called %q, which who speaks what they read does not say", said, label)
+		}
 	case "input", "select":
 		inside := n.Parent != nil && n.Parent.Data == "label"
 		if kind != "hidden" && !hidden && !labelled[id] && !inside && label == "" {

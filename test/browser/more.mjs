@@ -23,7 +23,7 @@ export const more = [
     await page.locator('dialog[open]').waitFor();
     await c.stage.look(page, 'share, in a dialog', 'share');
     await page.getByLabel('Password').fill('open sesame');
-    await page.getByLabel('Note').fill('The numbers for <b>Saturday</b>');
+    await page.getByLabel('Note', { exact: true }).fill('The numbers for <b>Saturday</b>');
     await page.getByRole('button', { name: 'Create link' }).click();
     const field = page.getByLabel('Link', { exact: true });
     await field.waitFor();
@@ -170,6 +170,26 @@ export const more = [
     await c.stage.look(page, 'start', 'start');
   }],
 
+  ['a long folder goes on when one scrolls', async (c) => {
+    const page = c.ann;
+    await page.goto('/c/Private');
+    await page.evaluate(async () => {
+      for (let i = 0; i < 205; i += 1) {
+        const answer = await fetch(`/api/v1/collections/Private/entries/Folder ${1000 + i}`, { method: 'POST' });
+        if (!answer.ok) throw new Error(`POST: ${answer.status}`);
+      }
+    });
+    await page.reload();
+    equal(await page.locator('#rows tr td.name').count(), 200, 'rows at first');
+    await page.getByText('Folder 1199').scrollIntoViewIfNeeded();
+    await page.getByText('Folder 1204').waitFor();
+    equal(await page.locator('#rows tr td.name').count(), 205, 'rows in the end');
+    equal(await page.locator('#rows .next').count(), 0, 'further pages');
+    await page.getByLabel('More for Folder 1204').click(); // new rows work as the others do
+    await page.locator('details.menu[open]').getByText('Rename or move').click();
+    await page.locator('dialog[open]').waitFor();
+  }],
+
   ['everything is in reach of the keyboard', async (c) => {
     const page = c.ann;
     const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim());
@@ -231,7 +251,7 @@ export const more = [
   ['access that is taken away ends at once', async (c) => {
     const page = c.ann;
     await page.goto('/access/Design%20team');
-    await page.getByLabel('Take access from bob').click();
+    await page.getByLabel('Remove bob').click();
     await page.getByText('bob is out').waitFor();
     const answer = await c.bob.goto(team);
     equal(answer.status(), 404, 'what bob gets');

@@ -61,6 +61,7 @@ export class Stage {
     await page.evaluate(axe);
     for (const colorScheme of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.evaluate(() => new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); }));
       const rules = colorScheme === 'dark' ? { runOnly: ['color-contrast'] } : {}; // the others do not see colours
       const found = await page.evaluate((r) => globalThis.axe.run({ resultTypes: ['violations'], ...r }), rules);
       for (const v of found.violations) {

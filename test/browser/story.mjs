@@ -123,6 +123,7 @@ export const steps = [
     for (const [name, bytes] of Object.entries(names)) writeFileSync(join(c.files, name), bytes);
     await page.setInputFiles('#pick-files', Object.keys(names).map((n) => join(c.files, n)));
     await allDone(page, 4);
+    await row(page, 'Interview.mov'); // the list is fresh
     await c.stage.look(page, 'uploads');
     await drop(page, 'To do.txt', 'dropped');
     await allDone(page, 5);
