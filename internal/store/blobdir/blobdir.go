@@ -150,16 +150,27 @@ func (b *Blobs) errClosed() error {
 
 // Open implements store.Blobs.
 func (b *Blobs) Open(ctx context.Context, root content.Hash) (io.ReadSeekCloser, store.BlobInfo, error) {
-	info, err := b.Stat(ctx, root)
-	if err != nil {
+	if err := b.begin(ctx); err != nil {
 		return nil, store.BlobInfo{}, err
 	}
-	f, size, err := b.tree.Open(place(root))
+	f, fi, err := b.tree.Open(place(root))
 	if err != nil {
 		return nil, store.BlobInfo{}, b.wrap("open", root, err)
 	}
-	info.Size = size // of what was opened, should it have been replaced
+	info, err := b.describe(root, fi)
+	if err != nil {
+		f.Close()
+		return nil, store.BlobInfo{}, err
+	}
 	return f, info, nil
+}
+
+// describe says what a file of content is; an empty one is none.
+func (b *Blobs) describe(root content.Hash, fi fs.FileInfo) (store.BlobInfo, error) {
+	if !fi.Mode().IsRegular() || fi.Size() == 0 {
+		return store.BlobInfo{}, fault.Errorf(fault.Corrupt, "find content %x: %s is no file, or empty", root, b.show(place(root)))
+	}
+	return store.BlobInfo{Root: root, Size: fi.Size(), Modified: fi.ModTime().UTC()}, nil
 }
 
 func (b *Blobs) wrap(op string, root content.Hash, err error) error {
@@ -178,10 +189,7 @@ func (b *Blobs) Stat(ctx context.Context, root content.Hash) (store.BlobInfo, er
 	if err != nil {
 		return store.BlobInfo{}, b.wrap("find", root, err)
 	}
-	if !fi.Mode().IsRegular() || fi.Size() == 0 {
-		return store.BlobInfo{}, fault.Errorf(fault.Corrupt, "find content %x: %s is no file, or empty", root, b.show(place(root)))
-	}
-	return store.BlobInfo{Root: root, Size: fi.Size(), Modified: fi.ModTime().UTC()}, nil
+	return b.describe(root, fi)
 }
 
 // Remove implements store.Blobs. A crash of the machine may bring content back,

@@ -77,7 +77,7 @@ func (b *Blobs) recover() error {
 
 // settle gives a file of arriving its place.
 func (b *Blobs) settle(name string, root content.Hash, id string) error {
-	f, size, err := b.tree.Open(name)
+	f, fi, err := b.tree.Open(name)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (b *Blobs) settle(name string, root content.Hash, id string) error {
 		return err
 	}
 	to, dir := stagingDir+"/"+id, stagingDir
-	if n == size && sum.Sum().Root == root {
+	if n == fi.Size() && sum.Sum().Root == root {
 		to = place(root)
 		dir = to[:strings.LastIndexByte(to, '/')]
 		// What was read may be in memory only: the process died, not the machine.

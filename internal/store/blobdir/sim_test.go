@@ -159,17 +159,17 @@ func (t simTree) Create(name string, keep bool) (file, error) {
 	return simFile{t, node}, nil
 }
 
-func (t simTree) Open(name string) (io.ReadSeekCloser, int64, error) {
+func (t simTree) Open(name string) (io.ReadSeekCloser, fs.FileInfo, error) {
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
 	if err := t.step("open"); err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	_, _, node := t.find(name)
+	_, base, node := t.find(name)
 	if node == nil {
-		return nil, 0, fs.ErrNotExist
+		return nil, nil, fs.ErrNotExist
 	}
-	return nopCloser{bytes.NewReader(bytes.Clone(node.data))}, int64(len(node.data)), nil
+	return nopCloser{bytes.NewReader(bytes.Clone(node.data))}, simInfo{base, int64(len(node.data)), false}, nil
 }
 
 type nopCloser struct{ io.ReadSeeker }

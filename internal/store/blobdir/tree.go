@@ -5,7 +5,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"tandem/internal/fault"
@@ -15,7 +17,7 @@ import (
 // folder and separated by "/".
 type tree interface {
 	Create(name string, keep bool) (file, error) // for writing; keep what is there
-	Open(name string) (io.ReadSeekCloser, int64, error)
+	Open(name string) (io.ReadSeekCloser, fs.FileInfo, error)
 	Stat(name string) (fs.FileInfo, error)
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Mkdir(name string) error // an existing one is no error
@@ -47,7 +49,8 @@ var errLocked = fault.Errorf(fault.Busy, "another tandem server has it")
 // rootTree is a folder of the system.
 type rootTree struct {
 	root *os.Root
-	top  *os.File // the folder, open for its device's sake
+	top  *os.File  // the folder, open for its device's sake
+	subs *sync.Map // *os.Root by name: folders that were opened in, 257 at most
 }
 
 func openTree(dir string) (tree, error) {
@@ -63,7 +66,28 @@ func openTree(dir string) (tree, error) {
 		root.Close()
 		return nil, err
 	}
-	return rootTree{root, top}, nil
+	return rootTree{root, top, new(sync.Map)}, nil
+}
+
+// in returns the folder that name is in, so that not every step to it is taken
+// each time, and the rest of the name.
+func (t rootTree) in(name string) (*os.Root, string) {
+	dir, base := path.Split(name)
+	if dir == "" {
+		return t.root, base
+	}
+	if sub, ok := t.subs.Load(dir); ok {
+		return sub.(*os.Root), base
+	}
+	sub, err := t.root.OpenRoot(filepath.FromSlash(dir))
+	if err != nil {
+		return t.root, filepath.FromSlash(name) // which tells what is wrong
+	}
+	if other, raced := t.subs.LoadOrStore(dir, sub); raced {
+		sub.Close()
+		return other.(*os.Root), base
+	}
+	return sub, base
 }
 
 func (t rootTree) Create(name string, keep bool) (file, error) {
@@ -71,28 +95,31 @@ func (t rootTree) Create(name string, keep bool) (file, error) {
 	if !keep {
 		flag |= os.O_TRUNC
 	}
-	f, err := t.root.OpenFile(filepath.FromSlash(name), flag, 0o600)
+	dir, base := t.in(name)
+	f, err := dir.OpenFile(base, flag, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	return rootFile{f}, nil
 }
 
-func (t rootTree) Open(name string) (io.ReadSeekCloser, int64, error) {
-	f, err := t.root.Open(filepath.FromSlash(name))
+func (t rootTree) Open(name string) (io.ReadSeekCloser, fs.FileInfo, error) {
+	dir, base := t.in(name)
+	f, err := dir.Open(base)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	fi, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, 0, err
+		return nil, nil, err
 	}
-	return f, fi.Size(), nil
+	return f, fi, nil
 }
 
 func (t rootTree) Stat(name string) (fs.FileInfo, error) {
-	return t.root.Lstat(filepath.FromSlash(name))
+	dir, base := t.in(name)
+	return dir.Lstat(base)
 }
 
 func (t rootTree) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -144,7 +171,13 @@ func (t rootTree) Lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
-func (t rootTree) Close() error { return errors.Join(t.top.Close(), t.root.Close()) }
+func (t rootTree) Close() error {
+	err := errors.Join(t.top.Close(), t.root.Close())
+	for _, sub := range t.subs.Range {
+		err = errors.Join(err, sub.(*os.Root).Close())
+	}
+	return err
+}
 
 type rootFile struct{ *os.File }
 

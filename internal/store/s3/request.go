@@ -128,6 +128,9 @@ func (b *Blobs) put(ctx context.Context, name string, data []byte, cond conditio
 // read it all may break the connection instead of saying so.
 func (b *Blobs) stands(ctx context.Context, name string, data []byte, cond condition, err error) (etag string, _ error) {
 	o, serr := b.core.StatObject(ctx, b.cfg.Bucket, name, minio.StatObjectOptions{})
+	if cond.etag != "" && minio.ToErrorResponse(serr).StatusCode == http.StatusNotFound {
+		return "", fault.Errorf(fault.Busy, "write %s: another writer has taken it away: %w", name, err)
+	}
 	if serr != nil {
 		return "", err
 	}
