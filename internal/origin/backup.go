@@ -12,6 +12,8 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,7 +28,8 @@ import (
 // A backup is a folder:
 //
 //	blobs/ab/ROOT                      content, of all backups in the folder
-//	catalog-20260301T120000Z.jsonl.gz  one state, as Catalog.Dump writes it
+//	catalog-20260301T120000Z.jsonl.gz  one state, as Catalog.Dump writes it; -2, -3
+//	                                   before the dot: others of the same second
 //
 // A catalog's file appears when all content that it names is there and durable.
 const (
@@ -93,11 +96,8 @@ func (b *backup) openExisting(folder string) error {
 
 // write makes the backup.
 func (b *backup) write(ctx context.Context, cat catalog.Catalog, at time.Time) error {
-	b.Catalog = catalogPrefix + at.UTC().Format(catalogTime) + catalogSuffix
+	b.Catalog = b.freeName(at)
 	b.tag = fmt.Sprintf(".%x-", at.UnixNano())
-	if _, err := b.root.Lstat(b.Catalog); err == nil {
-		return fault.Errorf(fault.Exists, "%s is there already", b.Catalog)
-	}
 	if err := b.hold.keep(ctx); err != nil {
 		return err
 	}
@@ -119,6 +119,47 @@ func (b *backup) write(ctx context.Context, cat catalog.Catalog, at time.Time) e
 		return err
 	}
 	return b.complain("the store")
+}
+
+// freeName is the name of a catalog of now that is not taken.
+func (b *backup) freeName(at time.Time) string {
+	for n := 1; ; n++ {
+		name := state{at, n}.name()
+		if _, err := b.root.Lstat(name); err != nil {
+			return name
+		}
+	}
+}
+
+// state is what a catalog's file is named by.
+type state struct {
+	at time.Time
+	n  int // of that second, from 1
+}
+
+func (s state) name() string {
+	name := catalogPrefix + s.at.UTC().Format(catalogTime)
+	if s.n > 1 {
+		name += "-" + strconv.Itoa(s.n)
+	}
+	return name + catalogSuffix
+}
+
+func (s state) before(t state) bool {
+	return s.at.Before(t.at) || s.at.Equal(t.at) && s.n < t.n
+}
+
+// parseState reads the name of a catalog's file.
+func parseState(name string) (s state, ok bool) {
+	text, ok1 := strings.CutPrefix(name, catalogPrefix)
+	text, ok2 := strings.CutSuffix(text, catalogSuffix)
+	text, n, numbered := strings.Cut(text, "-")
+	at, err := time.Parse(catalogTime, text)
+	s = state{at, 1}
+	if numbered && err == nil {
+		s.n, err = strconv.Atoi(n)
+	}
+	return s, ok1 && ok2 && err == nil && s.name() == name
 }
 
 // dump writes the catalog to a file.

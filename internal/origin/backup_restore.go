@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +45,7 @@ func (b *backup) restore(ctx context.Context, cat catalog.Catalog, folder, name 
 	defer b.root.Close()
 	if name == "" {
 		name, err = b.newest()
-	} else if !isCatalog(name) {
+	} else if _, ok := parseState(name); !ok {
 		err = fault.Errorf(fault.Invalid, "%q is not the name of a backup: catalog-TIME.jsonl.gz", name)
 	}
 	if err == nil {
@@ -79,23 +78,16 @@ func emptyCatalog(ctx context.Context, cat catalog.Catalog) error {
 	})
 }
 
-// isCatalog says whether name is one that Backup gives a catalog.
-func isCatalog(name string) bool {
-	at, ok := strings.CutPrefix(name, catalogPrefix)
-	at, ok2 := strings.CutSuffix(at, catalogSuffix)
-	_, err := time.Parse(catalogTime, at)
-	return ok && ok2 && err == nil
-}
-
 // newest returns the name of the newest catalog.
 func (b *backup) newest() (name string, _ error) {
 	entries, err := fs.ReadDir(b.root.FS(), ".")
 	if err != nil {
 		return "", osFault(err)
 	}
+	var best state
 	for _, e := range entries {
-		if isCatalog(e.Name()) && e.Type().IsRegular() {
-			name = max(name, e.Name())
+		if s, ok := parseState(e.Name()); ok && e.Type().IsRegular() && best.before(s) {
+			best, name = s, e.Name()
 		}
 	}
 	if name == "" {
