@@ -59,18 +59,25 @@ func (t *tally) awake() <-chan struct{} {
 	return t.kick
 }
 
+// When Sweep is called: soon after the start, for what a crash has left half removed, and then each hour.
+const (
+	sweepFirst = 10 * time.Second
+	sweepThen  = time.Hour
+)
+
 // sweepHourly removes what nobody can reach any more.
 func (s *Server) sweepHourly(ctx context.Context) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
+	next := time.NewTimer(sweepFirst)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-next.C:
 			if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 				s.cfg.Log.Error("sweep", "err", err)
 			}
+			next.Reset(sweepThen)
 		}
 	}
 }
