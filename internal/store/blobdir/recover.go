@@ -23,14 +23,16 @@ const (
 // or dies, and finishes the commits that a crash has left. fault.Busy: there is
 // another. Commands that look after the folder work beside a server without a
 // lock.
-func Lock(dir string) (io.Closer, error) {
+func Lock(dir string) (io.Closer, error) { return lock(dir, lockWait) }
+
+func lock(dir string, wait time.Duration) (io.Closer, error) {
 	t, err := openTree(dir)
 	if err != nil {
 		return nil, wrap("open content folder", dir, err)
 	}
 	b := &Blobs{dir: dir, tree: t}
 	l, err := t.Lock(lockName)
-	for end := time.Now().Add(lockWait); errors.Is(err, fault.Busy) && time.Now().Before(end); {
+	for end := time.Now().Add(wait); errors.Is(err, fault.Busy) && time.Now().Before(end); {
 		<-time.After(lockTry)
 		l, err = t.Lock(lockName)
 	}

@@ -50,6 +50,7 @@ func TestBlobsKeepTheContract(t *testing.T) {
 				left = 0
 				return failed
 			},
+			Big: 30_000,
 		}
 	})
 }
