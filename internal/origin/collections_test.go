@@ -220,6 +220,7 @@ func TestNobodyGetsThroughWhoMayNot(t *testing.T) {
 		"Invite":             {manage, func(c Caller) error { _, _, err := o.Invite(o.ctx, c, 1, "", "", 0); return err }},
 		"Invitations":        {manage, func(c Caller) error { _, err := o.Invitations(o.ctx, c); return err }},
 		"WithdrawInvitation": {manage, func(c Caller) error { return o.WithdrawInvitation(o.ctx, c, 1) }},
+		"MayOperate":         {manage, func(c Caller) error { return o.MayOperate(o.ctx, c) }},
 		"AuditEntries":       {manage, func(c Caller) error { _, err := o.AuditEntries(o.ctx, c, 0, catalog.AuditFilter{}, 0); return err }},
 		"VerifyAudit":        {manage, func(c Caller) error { _, err := o.VerifyAudit(o.ctx, c); return err }},
 		"Sessions":           {own, func(c Caller) error { _, err := o.Sessions(o.ctx, c); return err }},
@@ -238,6 +239,7 @@ func TestNobodyGetsThroughWhoMayNot(t *testing.T) {
 		"Grants":           {col, func(c Caller) error { _, err := o.Grants(o.ctx, c, "photos"); return err }},
 		"SetGrant":         {col, func(c Caller) error { return o.SetGrant(o.ctx, c, "photos", GrantView{Subject: "rea", Rights: 1}) }},
 	}
+	ok(t, o.MayOperate(o.ctx, root))
 	for name, m := range methods {
 		t.Run(name, func(t *testing.T) {
 			for who, c := range map[string]Caller{"nobody": from(1), "expired": late, "disabled": gone} {

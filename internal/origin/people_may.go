@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -23,6 +24,14 @@ func (s *Server) may(tx *catalog.Tx, c Caller, a policy.Action, col catalog.Coll
 		return nil
 	}
 	return refusal(c, a, col, d)
+}
+
+// MayOperate says whether c may see how the server does: its metrics. It is for routes that ask no
+// other method.
+func (s *Server) MayOperate(ctx context.Context, c Caller) error {
+	return s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		return s.may(tx, c, policy.Operate, catalog.Collection{})
+	})
 }
 
 // rights returns what c may do on col: what may would let pass, as a set.
