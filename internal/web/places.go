@@ -113,6 +113,9 @@ func placeName(p origin.Place) string {
 	return p.Collection + "/" + p.Path
 }
 
+// quoted writes an argument so that a shell takes it as one word.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
 func nodeIcon(folder bool) string {
 	if folder {
 		return "folder"
