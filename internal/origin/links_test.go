@@ -466,7 +466,7 @@ func FuzzProof(f *testing.F) {
 	l := catalog.Link{ID: 7, Password: "$argon2id$x"}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	good := makeProof(secret, l, now.Add(time.Hour))
-	for _, seed := range []string{"", "AAAA", good, good[:20], good + "=", strings.ToLower(good)} {
+	for _, seed := range []string{"", "AAAA", good, good[:20], good + "=", good + "\n", good[:9] + "\r\n" + good[9:], strings.ToLower(good)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, proof string) {

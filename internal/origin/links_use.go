@@ -217,6 +217,9 @@ func makeProof(secret []byte, l catalog.Link, until time.Time) string {
 }
 
 func checkProof(secret []byte, l catalog.Link, proof string, now time.Time) bool {
+	if len(proof) != base64.RawURLEncoding.EncodedLen(8+sha256.Size) { // the decoder skips line ends
+		return false
+	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(proof)
 	if err != nil || len(b) != 8+sha256.Size || len(secret) == 0 {
 		return false
