@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tandem/internal/fault"
-	"tandem/internal/policy"
 )
 
 // Where balancers look. They ask by address, so that any Host will do.
@@ -71,11 +70,8 @@ func (x *exchange) metricsPage() error {
 		if err != nil {
 			return err
 		}
-		if !c.Subject.Known {
-			return fault.Errorf(fault.Unauthenticated, "metrics are for who operates the server")
-		}
-		if !policy.Decide(c.Subject, policy.Operate, policy.Object{}, x.h.cfg.Now()).Allow {
-			return fault.Errorf(fault.Permission, "metrics are for who operates the server")
+		if err := x.h.cfg.Server.MayOperate(x.r.Context(), c); err != nil {
+			return err
 		}
 	}
 	x.h.metrics.serve.ServeHTTP(x, x.r)
