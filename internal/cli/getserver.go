@@ -20,6 +20,7 @@ type fromServer struct {
 	name    string // in Dir, instead of its own
 	file    string // of a link's password
 	force   bool
+	once    bool // a link that counts downloads
 	version int64
 }
 
@@ -136,6 +137,7 @@ func (g *get) fetchLink(c *cobra.Command, server, token string) error {
 	}
 	e := *shared.Entry
 	e.Path = ""
+	g.from.once = shared.Limited
 	return g.receive(ctx, tree, e)
 }
 
@@ -145,7 +147,7 @@ func (g *get) receive(ctx context.Context, tree client.Tree, e api.Entry) error 
 	var out client.Outcome
 	err := g.app.metered(ctx, "fetching", m, func(ctx context.Context) (err error) {
 		out, err = tree.Get(ctx, e, client.Get{
-			Dir: g.o.Dir, Name: g.from.name, Version: g.from.version, Force: g.from.force,
+			Dir: g.o.Dir, Name: g.from.name, Version: g.from.version, Force: g.from.force, Once: g.from.once,
 			Meter: m, Tell: g.app.teller("fetched"), Warn: g.app.notice,
 		})
 		return err

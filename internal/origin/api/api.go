@@ -286,6 +286,8 @@ type Shared struct {
 	Locked bool   `json:"locked"`
 	Note   string `json:"note,omitempty"`
 	Entry  *Entry `json:"entry,omitempty"` // nil while locked, and for upload links
+	// Limited says that downloads are counted: a folder is best fetched as one archive.
+	Limited bool `json:"limited,omitempty"`
 }
 
 // AuditEntry is one line of GET /api/v1/audit (application/x-ndjson).

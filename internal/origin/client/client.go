@@ -124,7 +124,7 @@ func ParseURL(text string) (*url.URL, error) {
 func transport(ca []byte) (http.RoundTripper, error) {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: dialTime, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           (&net.Dialer{Timeout: dialTime, KeepAlive: 30 * time.Second, Control: dialControl}).DialContext,
 		TLSHandshakeTimeout:   dialTime,
 		ResponseHeaderTimeout: answerTime,
 		ExpectContinueTimeout: time.Second,

@@ -278,6 +278,76 @@ func TestAFolderSurvivesBrokenAnswers(t *testing.T) {
 	}
 }
 
+func TestAFolderInOneRequest(t *testing.T) {
+	f, c := newFake(t)
+	for i := range 300 {
+		f.tree[fmt.Sprintf("%d/%d", i%7, i)] = random(i, byte(i))
+	}
+	f.tree["large"] = random(2*SmallFile, 1)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "in", "large"), f.tree["large"])
+	out, err := getFolder(t, c, dir, func(g *Get) { g.Once = true })
+	if err != nil || out.Files != 300 || out.Skipped != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	for name, content := range f.tree {
+		if read(t, filepath.Join(dir, "in", name)) != content {
+			t.Errorf("%s is not what it should be", name)
+		}
+	}
+	if n := f.requests("GET /api/v1/collections/c/content") + f.requests("POST"); n != 0 || f.requests("GET /api/v1/collections/c/archive") != 1 {
+		t.Errorf("it was counted more than once: %q", f.log)
+	}
+	if got := left(t, dir); len(got) != len(f.tree) {
+		t.Errorf("%d files are there, want %d", len(got), len(f.tree))
+	}
+}
+
+func TestAnArchiveWithWrongBytes(t *testing.T) {
+	f, c := newFake(t)
+	f.tree["a"], f.tree["b"], f.tree["c.left-out"] = "aaaa", "bbbb", "cccc"
+	f.damage = func(name, content string) string {
+		if name == "b" {
+			return "bxbb"
+		}
+		return content
+	}
+	dir := t.TempDir()
+	out, err := getFolder(t, c, dir, func(g *Get) { g.Once = true })
+	if err == nil || out.Files != 1 || out.Failed != 2 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if got := left(t, dir); len(got) != 1 || got[0] != "in/a" {
+		t.Errorf("%q is there", got)
+	}
+}
+
+func TestAnArchiveThatBreaksOff(t *testing.T) {
+	f, c := newFake(t)
+	for i := range 20 {
+		f.tree[fmt.Sprintf("%02d", i)] = random(5000, byte(i))
+	}
+	f.before = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if !strings.Contains(r.URL.Path, "/archive/") {
+			return false
+		}
+		f.archive(&shortWriter{ResponseWriter: w, left: 40_000})
+		_ = http.NewResponseController(w).Flush()
+		cut(w)
+		return true
+	}
+	dir := t.TempDir()
+	out, err := getFolder(t, c, dir, func(g *Get) { g.Once = true })
+	if fault.KindOf(err) != fault.Unreachable || out.Files != len(left(t, dir)) {
+		t.Fatalf("%+v, %v, %d files are there", out, err, len(left(t, dir)))
+	}
+	for _, name := range left(t, dir) {
+		if read(t, filepath.Join(dir, name)) != f.tree[strings.TrimPrefix(name, "in/")] {
+			t.Errorf("%s is not what it should be", name)
+		}
+	}
+}
+
 func TestAFileThatIsInTheWayDoesNotKeepOthersBack(t *testing.T) {
 	f, c := newFake(t)
 	f.tree["a"], f.tree["b"], f.tree["d"] = "a", "b", random(SmallFile+1, 1)

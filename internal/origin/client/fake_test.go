@@ -148,6 +148,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.entries(w, r, strings.TrimPrefix(p, "collections/c/entries/"))
 	case strings.HasPrefix(p, "collections/c/batch/"):
 		f.batch(w, r, strings.TrimPrefix(p, "collections/c/batch/"))
+	case strings.HasPrefix(p, "collections/c/archive/"):
+		f.archive(w)
 	case strings.HasPrefix(p, "collections/c/fetch/"):
 		f.fetch(w, r, strings.TrimPrefix(p, "collections/c/fetch/"))
 	default:
@@ -344,6 +346,25 @@ func (f *fake) fetch(w http.ResponseWriter, r *http.Request, base string) {
 	}
 	_ = out.Close()
 	_, _ = w.Write(buf.Bytes())
+}
+
+// archive gives everything as a tar, below the name "top".
+func (f *fake) archive(w http.ResponseWriter) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := tar.NewWriter(w)
+	for _, name := range f.names() {
+		content := f.tree[name]
+		if strings.HasSuffix(name, ".left-out") {
+			continue
+		}
+		if f.damage != nil {
+			content = f.damage(name, content)
+		}
+		_ = out.WriteHeader(&tar.Header{Name: "top/" + name, Size: int64(len(content)), Mode: 0o644, Typeflag: tar.TypeReg})
+		_, _ = io.WriteString(out, content)
+	}
+	_ = out.Close()
 }
 
 // random returns content that does not repeat.

@@ -20,6 +20,7 @@ type Get struct {
 	Name    string // in Dir, instead of the entry's own; "": that
 	Version int64  // of a file; 0: the current one
 	Force   bool   // replace what is different
+	Once    bool   // a folder in one request, since each is counted
 	Meter   *Meter
 	Tell    func(Item)   // about each file that is done, from one goroutine at a time; nil: nobody
 	Warn    func(string) // nil: nobody
@@ -94,7 +95,11 @@ func (f *fetching) folder(ctx context.Context) error {
 		return fileFault(err)
 	}
 	defer f.root.RemoveAll(f.work)
-	err = inParallel(ctx, f.jobs(files))
+	if f.g.Once {
+		err = f.archive(ctx, files)
+	} else {
+		err = inParallel(ctx, f.jobs(files))
+	}
 	seen := map[string]bool{}
 	for _, w := range files { // small files left their names to us
 		if dir := path.Dir(w.name); !seen[dir] {
@@ -323,12 +328,7 @@ type small struct {
 // some fetches paths, puts those that are right in place and takes them out of missing.
 func (f *fetching) some(ctx context.Context, paths []string, missing map[string]wanted) (got int, _ error) {
 	var ready []small
-	defer func() {
-		for _, s := range ready {
-			_ = s.file.Close()
-			_ = f.root.Remove(s.from) // those in place are not there any more
-		}
-	}()
+	defer func() { f.discard(ready) }()
 	err := f.t.Fetch(ctx, f.at.Path, paths, func(s Small) error {
 		w, ok := missing[s.Path]
 		if !ok {
@@ -352,6 +352,14 @@ func (f *fetching) some(ctx context.Context, paths []string, missing map[string]
 		return 0, ferr
 	}
 	return len(ready), err
+}
+
+// discard closes files, and removes those that were not put in place.
+func (f *fetching) discard(list []small) {
+	for _, s := range list {
+		_ = s.file.Close()
+		_ = f.root.Remove(s.from)
+	}
 }
 
 // settle makes the written files durable together, then gives them their names.
