@@ -74,6 +74,13 @@ func (x *exchange) endSession() error {
 
 func (x *exchange) me() error {
 	c := x.caller
+	if c.Subject.Server { // what is remembered of the account may be a second old, and its bytes are wanted
+		u, err := x.h.cfg.Server.User(x.r.Context(), c, c.User.Name)
+		if err != nil {
+			return err
+		}
+		c.User = u
+	}
 	return x.json(http.StatusOK, api.Me{User: userShape(c.User), Rights: rightsText(c.Subject.Limit), Server: c.Subject.Server})
 }
 
