@@ -77,22 +77,15 @@ func (w watched) Read(p []byte) (int, error) {
 func (f *fetching) unpack(ctx context.Context, in *tar.Reader, missing map[string]wanted) error {
 	var ready []small
 	var size int64
-	defer func() { f.discard(ready) }()
-	settle := func() error {
-		err := f.settle(ctx, ready, missing)
-		f.discard(ready)
-		ready, size = nil, 0
-		return err
-	}
 	buffer := make([]byte, 256<<10)
 	for n := 0; ; n++ {
 		h, err := in.Next()
-		if err == io.EOF {
-			return settle()
-		}
 		if err != nil {
-			if serr := settle(); serr != nil { // what has arrived whole stays
+			if serr := f.settle.take(ctx, ready); serr != nil { // what has arrived whole stays
 				return serr
+			}
+			if err == io.EOF {
+				return nil
 			}
 			return brokenOff(ctx, err)
 		}
@@ -101,42 +94,45 @@ func (f *fetching) unpack(ctx context.Context, in *tar.Reader, missing map[strin
 		if !ok || h.Typeflag != tar.TypeReg {
 			continue
 		}
-		s, err := f.write(in, w, rel, n, buffer)
-		if err != nil {
-			if errors.Is(err, errDisk) || fault.KindOf(err) != fault.Other {
-				return err
-			}
-			return brokenOff(ctx, err)
-		}
-		if s == nil {
+		from := f.work + "/" + strconv.Itoa(n)
+		right, err := f.write(in, w, from, buffer)
+		switch {
+		case errors.Is(err, errDisk):
+			return err
+		case err != nil:
+			return errors.Join(brokenOff(ctx, err), f.settle.take(ctx, ready))
+		case !right:
 			continue
 		}
-		ready = append(ready, *s)
+		delete(missing, rel)
+		ready = append(ready, small{w, from})
 		if size += h.Size; len(ready) == batchFiles || size > batchBytes {
-			if err := settle(); err != nil {
+			if err := f.settle.take(ctx, ready); err != nil {
 				return err
 			}
+			ready, size = nil, 0
 		}
 	}
 }
 
-// write writes one file of the archive beside its place; nil: it is not what was listed.
-func (f *fetching) write(in io.Reader, w wanted, rel string, n int, buffer []byte) (*small, error) {
-	from := f.work + "/" + strconv.Itoa(n)
+// write writes one file of the archive beside its place; false: it is not what was listed.
+func (f *fetching) write(in io.Reader, w wanted, from string, buffer []byte) (bool, error) {
 	file, err := f.root.OpenFile(from, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
-		return nil, fileFault(err)
+		return false, fmt.Errorf("%w: %w", errDisk, fileFault(err))
 	}
-	s := small{rel, from, file, w.entry.Modified}
+	defer file.Close()
 	sum := sha256.New()
-	disk := writer{file}
-	_, err = io.CopyBuffer(io.MultiWriter(disk, sum, counter(func(n int) { f.g.Meter.Done.Add(int64(n)) })), in, buffer)
-	if err == nil && hexSum(sum) == w.entry.SHA256 {
-		return &s, nil
+	if _, err = io.CopyBuffer(io.MultiWriter(writer{file}, sum, counter(f.seen)), in, buffer); err != nil {
+		return false, err
 	}
-	f.discard([]small{s})
-	return nil, err
+	if err := syncEarly(file); err != nil {
+		return false, fmt.Errorf("%w: %w", errDisk, fileFault(err))
+	}
+	return hexSum(sum) == w.entry.SHA256, nil
 }
+
+func (f *fetching) seen(n int) { f.g.Meter.Done.Add(int64(n)) }
 
 // errDisk marks a failure of this machine, to be told from the connection's.
 var errDisk = errors.New("write the file")

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path"
@@ -69,7 +68,8 @@ type fetching struct {
 	root   *os.Root
 	suffix string
 	tally  tally
-	work   string // folder for small files on their way
+	work   string   // folder for small files on their way
+	settle *settler // puts them in place
 }
 
 // wanted is a file and its place below root.
@@ -95,19 +95,21 @@ func (f *fetching) folder(ctx context.Context) error {
 		return fileFault(err)
 	}
 	defer f.root.RemoveAll(f.work)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if f.settle, err = newSettler(f, cancel); err != nil {
+		return err
+	}
 	if f.g.Once {
 		err = f.archive(ctx, files)
 	} else {
 		err = inParallel(ctx, f.jobs(files))
 	}
-	seen := map[string]bool{}
-	for _, w := range files { // small files left their names to us
-		if dir := path.Dir(w.name); !seen[dir] {
-			seen[dir] = true
-			if serr := syncDir(f.root, dir); err == nil {
-				err = serr
-			}
-		}
+	if serr := f.settle.end(); serr != nil {
+		err = serr
+	}
+	if serr := syncNames(f.root, files); err == nil {
+		err = serr
 	}
 	return err
 }
@@ -317,18 +319,9 @@ func (f *fetching) group(ctx context.Context, list []wanted) error {
 	return nil
 }
 
-// small is a file written and not in place yet.
-type small struct {
-	rel  string
-	from string
-	file *os.File
-	mod  time.Time
-}
-
-// some fetches paths, puts those that are right in place and takes them out of missing.
+// some fetches paths, has those that are right put in place and takes them out of missing.
 func (f *fetching) some(ctx context.Context, paths []string, missing map[string]wanted) (got int, _ error) {
 	var ready []small
-	defer func() { f.discard(ready) }()
 	err := f.t.Fetch(ctx, f.at.Path, paths, func(s Small) error {
 		w, ok := missing[s.Path]
 		if !ok {
@@ -339,57 +332,30 @@ func (f *fetching) some(ctx context.Context, paths []string, missing map[string]
 			return nil // it goes alone
 		}
 		from := f.work + "/" + strconv.FormatInt(w.entry.ID, 36) + "-" + sum[:16]
-		file, err := f.root.OpenFile(from, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-		if err != nil {
-			return fileFault(err)
+		if err := f.writeSmall(from, s.Content); err != nil {
+			return err
 		}
-		ready = append(ready, small{s.Path, from, file, w.entry.Modified})
-		_, err = file.Write(s.Content)
+		delete(missing, s.Path)
+		ready = append(ready, small{w, from})
 		f.g.Meter.Done.Add(int64(len(s.Content)))
-		return fileFault(err)
+		return nil
 	})
-	if ferr := f.settle(ctx, ready, missing); ferr != nil {
-		return 0, ferr
+	if serr := f.settle.take(ctx, ready); serr != nil {
+		return 0, serr
 	}
 	return len(ready), err
 }
 
-// discard closes files, and removes those that were not put in place.
-func (f *fetching) discard(list []small) {
-	for _, s := range list {
-		_ = s.file.Close()
-		_ = f.root.Remove(s.from)
-	}
-}
-
-// settle makes the written files durable together, then gives them their names.
-func (f *fetching) settle(ctx context.Context, ready []small, missing map[string]wanted) error {
-	if len(ready) == 0 {
-		return nil
-	}
-	work, err := f.root.Open(f.work)
+func (f *fetching) writeSmall(name string, content []byte) error {
+	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return fileFault(err)
 	}
-	defer work.Close()
-	files := make([]*os.File, len(ready))
-	for i := range ready {
-		files[i] = ready[i].file
-		_ = f.root.Chtimes(ready[i].from, ready[i].mod, ready[i].mod)
+	if _, err = file.Write(content); err == nil {
+		err = syncEarly(file)
 	}
-	if err := syncAll(work, files); err != nil {
-		return fmt.Errorf("make files durable: %w", fileFault(err))
+	if cerr := file.Close(); err == nil {
+		err = cerr
 	}
-	for _, s := range ready {
-		w := missing[s.rel]
-		delete(missing, s.rel)
-		if err := place(f.root, s.from, w.name, f.g.Force); err != nil {
-			if err := f.tally.failed(ctx, w.entry.Path, err); err != nil {
-				return err
-			}
-			continue
-		}
-		f.done(w, false)
-	}
-	return ctx.Err()
+	return fileFault(err)
 }

@@ -93,8 +93,8 @@ func hashOn(ctx context.Context, h hash.Hash, r io.Reader, seen func(int64)) (ha
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return s.sum(), nil
 		}
-		if err == nil {
-			err = ctx.Err()
+		if err == nil && ctx.Err() != nil {
+			err = fault.Wrap(fault.Closed, ctx.Err())
 		}
 		if err != nil {
 			s.sum()
