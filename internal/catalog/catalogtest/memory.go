@@ -270,7 +270,7 @@ func (m *memory) reserve(user catalog.UserID, in catalog.CollectionID, n int64) 
 	if err != nil {
 		return err
 	}
-	if u.Quota > 0 && u.Used+u.Reserved+n > u.Quota || c.Quota > 0 && c.Used+c.Reserved+n > c.Quota {
+	if n > 0 && (u.Quota > 0 && u.Used+u.Reserved+n > u.Quota || c.Quota > 0 && c.Used+c.Reserved+n > c.Quota) {
 		return fault.Quota
 	}
 	u.Reserved += n
