@@ -113,7 +113,7 @@ func (x *exchange) shared() error {
 	if err != nil {
 		return err
 	}
-	out := api.Shared{Kind: string(c.Link.Kind), Locked: c.Subject.Link.Locked}
+	out := api.Shared{Kind: string(c.Link.Kind), Locked: c.Subject.Link.Locked, Limited: c.Link.MaxDownloads > 0}
 	if !out.Locked {
 		out.Note = c.Link.Note
 		if c.Link.Kind == catalog.ShareLink {
