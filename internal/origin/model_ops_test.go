@@ -26,16 +26,16 @@ type operation func(a *actor, c origin.Caller)
 // operations lists what can be done, the more often the likelier.
 func (h *history) operations() []operation {
 	return []operation{
-		h.put, h.put, h.put, h.put, h.put, h.put, h.makeFolder, h.makeFolder, h.move, h.move, h.trash, h.trash, h.trash,
-		h.restore, h.restore, h.purge, h.restoreVersion, h.versions,
+		h.put, h.put, h.put, h.put, h.put, h.put, h.put, h.put, h.put, h.makeFolder, h.makeFolder, h.makeFolder, h.move, h.move, h.move,
+		h.trash, h.trash, h.trash, h.restore, h.restore, h.restore, h.purge, h.purge, h.restoreVersion, h.restoreVersion, h.versions,
 		h.stat, h.stat, h.list, h.list, h.open, h.open, h.open, h.search,
 		func(a *actor, c origin.Caller) { h.walk(a, c, h.at(a)) },
 		func(a *actor, c origin.Caller) { h.trashList(a, c, h.collection()) },
 		func(a *actor, c origin.Caller) { h.showCollection(a, c, h.collection()) },
-		h.beginUpload, h.beginUpload, h.write, h.write, h.write, h.uploadState, h.dropUpload,
+		h.beginUpload, h.beginUpload, h.beginUpload, h.write, h.write, h.write, h.write, h.uploadState, h.dropUpload,
 		h.account, h.changeUser, h.setMember, h.collections, h.createCollection, h.changeCollection, h.deleteCollection,
-		h.setGrant, h.setGrant, h.grants,
-		h.createLink, h.createLink, h.changeLink, h.revokeLink, h.linkInfo, h.listLinks,
+		h.setGrant, h.setGrant, h.setGrant, h.setGrant, h.grants,
+		h.createLink, h.createLink, h.createLink, h.createLink, h.createLink, h.createLink, h.changeLink, h.changeLink, h.revokeLink, h.linkInfo, h.listLinks,
 		h.sweep,
 	}
 }
@@ -43,8 +43,8 @@ func (h *history) operations() []operation {
 // linkOperations lists what can be asked with a link: what takes a Place, and what no link is made for.
 func (h *history) linkOperations() []operation {
 	return []operation{
-		h.put, h.put, h.put, h.put, h.makeFolder, h.move, h.trash, h.restore, h.purge, h.restoreVersion, h.versions,
-		h.stat, h.stat, h.list, h.list, h.open, h.open, h.open, h.open, h.search,
+		h.put, h.put, h.put, h.put, h.put, h.put, h.makeFolder, h.move, h.trash, h.restore, h.purge, h.restoreVersion, h.versions,
+		h.stat, h.stat, h.stat, h.list, h.list, h.list, h.open, h.open, h.open, h.open, h.open, h.open, h.open, h.open, h.search,
 		func(a *actor, c origin.Caller) { h.walk(a, c, h.at(a)) },
 		func(a *actor, c origin.Caller) { h.trashList(a, c, h.collection()) },
 		h.beginUpload, h.beginUpload, h.write, h.write, h.write, h.uploadState, h.dropUpload,
@@ -57,8 +57,11 @@ func (h *history) linkOperations() []operation {
 // collection is mostly one that is there.
 func (h *history) collection() string {
 	live := slices.DeleteFunc(slices.Clone(h.w.cols), func(c *sCol) bool { return c.gone })
-	if len(live) == 0 || h.rarely("no collection", 20) {
+	if len(live) == 0 || h.rarely("no collection", 40) {
 		return h.name + "absent"
+	}
+	if h.pick("the first", 3) > 0 {
+		return live[0].name
 	}
 	return live[h.pick("collection", len(live))].name
 }
@@ -88,26 +91,49 @@ func (h *history) at(a *actor) origin.Place {
 }
 
 func (h *history) path(base *sNode) string {
-	if h.rarely("no path", 30) {
+	if h.rarely("no path", 60) {
 		return oneOf(h, "path", "../a", "a//b", "./a", "a\x00", "a/", `a\b`)
 	}
+	if base != nil && !base.folder && !h.rarely("below a file", 8) {
+		return ""
+	}
+	path := h.existing(base, func(n *sNode) bool { return n != base || h.rarely("the base itself", 10) })
+	if path == "" && !h.rarely("nothing is there", 4) || h.rarely("new name", 8) {
+		path = strings.TrimPrefix(path+"/"+h.newName(), "/")
+	}
+	return path
+}
+
+// existing is the path from base of one of those live nodes that ok is true of; "" when there is none.
+func (h *history) existing(base *sNode, ok func(*sNode) bool) string {
 	var all []string
 	if base != nil {
 		top := len(base.names())
 		base.each(func(n *sNode) {
-			if n.live() {
+			if n.live() && ok(n) {
 				all = append(all, strings.Join(n.names()[top:], "/"))
 			}
 		})
 	}
-	path := ""
-	if len(all) > 0 {
-		path = all[h.pick("path", len(all))]
+	if len(all) == 0 {
+		return ""
 	}
-	if h.rarely("new name", 3) {
-		path = strings.TrimPrefix(path+"/"+h.newName(), "/")
+	return all[h.pick("path", len(all))]
+}
+
+// free is a place for something new, mostly: a name in a folder, which may be taken.
+func (h *history) free(a *actor) origin.Place {
+	at := h.at(a)
+	if h.rarely("anywhere", 6) {
+		return at
 	}
-	return path
+	base := h.base(at.Collection)
+	if a.link != nil {
+		base = a.link.node
+	}
+	folder := h.existing(base, func(n *sNode) bool { return n.folder && len(n.names()) < 4 })
+	at.Path = strings.TrimPrefix(folder+"/"+h.newName(), "/")
+	return at
 }
 
 func (h *history) newName() string {
@@ -116,10 +142,7 @@ func (h *history) newName() string {
 
 func (h *history) request(a *actor) request {
 	r := request{data: oneOf(h, "data", "", "ten bytes.", strings.Repeat("forty", 8), strings.Repeat("hundred!", 12)), match: "-"}
-	r.At, r.Size = h.at(a), int64(len(r.data))
-	if len(r.At.Path) > 0 && h.rarely("beside", 3) { // beside what is there
-		r.At.Path = strings.TrimPrefix(r.At.Path[:strings.LastIndexByte(r.At.Path, '/')+1]+h.newName(), "/")
-	}
+	r.At, r.Size = h.free(a), int64(len(r.data))
 	switch h.pick("condition", 12) {
 	case 0:
 		r.IfAbsent = true
@@ -157,14 +180,14 @@ func (h *history) met(n *sNode, got catalog.Node) {
 }
 
 func (h *history) makeFolder(a *actor, c origin.Caller) {
-	at := h.at(a)
+	at := h.free(a)
 	got, err := h.p.MakeFolder(h.ctx, c, at)
 	want, wantErr := h.w.makeFolder(a, at)
 	h.same(a.name+" makes folder "+at.String(), entryText(got), err, want, wantErr)
 }
 
 func (h *history) move(a *actor, c origin.Caller) {
-	from, to := h.at(a), h.at(a)
+	from, to := h.at(a), h.free(a)
 	if h.pick("same collection", 4) > 0 {
 		to.Collection = from.Collection
 	}
@@ -188,6 +211,16 @@ func (h *history) trash(a *actor, c origin.Caller) {
 // trashed picks something in the trash, and the collection it is in.
 func (h *history) trashed() (collection string, id catalog.NodeID) {
 	collection = h.collection()
+	for range 3 { // what is in the trash is rare
+		if base := h.base(collection); base != nil {
+			empty := true
+			base.each(func(n *sNode) { empty = empty && n.trashed.IsZero() })
+			if !empty {
+				break
+			}
+		}
+		collection = h.collection()
+	}
 	var all []catalog.NodeID
 	for _, c := range h.w.cols {
 		if !c.gone && (c.name == collection || h.rarely("from elsewhere", 10)) {
@@ -305,7 +338,7 @@ func (h *history) read(c origin.Caller, at origin.Place, id catalog.VersionID) (
 
 func (h *history) search(a *actor, c origin.Caller) {
 	collection, what := h.collection(), oneOf(h, "text", "a", "B", "\u00c4", "<", "%", "")
-	if h.rarely("everywhere", 2) {
+	if a != h.actors[0] && h.rarely("everywhere", 2) { // an admin would find what is of other histories
 		collection = ""
 	}
 	got, err := h.p.Search(h.ctx, c, collection, what, 0)
@@ -364,11 +397,30 @@ func (h *history) upload(a *actor) *sUpload {
 	return own[h.pick("upload", len(own))]
 }
 
+// writer is mostly who began one of the uploads.
+func (h *history) writer(a *actor, c origin.Caller) (*actor, origin.Caller) {
+	if len(h.w.uploads) == 0 || h.rarely("by somebody else", 5) {
+		return a, c
+	}
+	u := h.w.uploads[h.pick("upload", len(h.w.uploads))]
+	b := &actor{name: "who has the link", link: u.via, proof: true}
+	if u.via == nil {
+		i := slices.IndexFunc(h.actors, func(b *actor) bool { return b.user == u.payer })
+		b = h.actors[i]
+	}
+	d, err := h.enter(b)
+	if h.failed(b.name+" comes in to go on", err, h.w.enters(b)) != nil {
+		return a, c
+	}
+	return b, d
+}
+
 func (h *history) write(a *actor, c origin.Caller) {
+	a, c = h.writer(a, c)
 	u := h.upload(a)
 	data := u.full[len(u.data):]
 	data = data[:min(len(data), oneOf(h, "chunk", 1, 10, 40, 100, 100))]
-	if h.rarely("too much", 12) {
+	if h.rarely("too much", 25) {
 		data = u.full[len(u.data):] + "more"
 	}
 	offset := int64(len(u.data))
@@ -395,6 +447,7 @@ func (h *history) uploadState(a *actor, c origin.Caller) {
 }
 
 func (h *history) dropUpload(a *actor, c origin.Caller) {
+	a, c = h.writer(a, c)
 	u := h.upload(a)
 	h.failed(a.name+" drops an upload", h.p.DropUpload(h.ctx, c, u.id), h.w.dropUpload(a, u))
 }
@@ -436,7 +489,7 @@ func (h *history) changeUser(a *actor, c origin.Caller) {
 	case 0, 1:
 		ch.Role = new(oneOf(h, "role", policy.Reader, policy.Publisher))
 	case 2:
-		ch.Disabled = new(h.rarely("disable", 2))
+		ch.Disabled = new(h.rarely("disable", 3))
 	case 3:
 		ch.Quota = new(oneOf[int64](h, "quota", 0, 50, 200))
 	}
@@ -525,6 +578,10 @@ func (h *history) setGrant(a *actor, c origin.Caller) {
 	} else {
 		g.Subject = h.userName()
 	}
+	if len(h.w.links) > 0 && h.rarely("from who made a link", 2) { // which ends what the link allows
+		l := h.w.links[h.pick("link", len(h.w.links))]
+		collection, g.Subject, g.Group, g.Rights = l.node.col.name, l.by.name, false, oneOf(h, "left", 0, policy.List, policy.Publish)
+	}
 	if h.rarely("lapses", 3) {
 		g.NotAfter = h.w.now.Add(time.Duration(h.pick("hours", 40)) * time.Hour)
 	}
@@ -550,8 +607,8 @@ func (h *history) createLink(a *actor, c origin.Caller) {
 		r.MaxBytes = oneOf[int64](h, "max bytes", 0, 60)
 	case 3:
 		r.Password = "sesame"
-	case 4:
-		r.MaxDownloads = 2
+	case 4, 6:
+		r.MaxDownloads = 1
 	case 5:
 		r.Audience = peer.Public
 		r.Password = oneOf(h, "password", "", "", "sesame")

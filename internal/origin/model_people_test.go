@@ -492,6 +492,9 @@ func (w *spec) write(a *actor, u *sUpload, offset int64, data string) (string, e
 	if offset != int64(len(u.data)) {
 		return "", fault.Precondition
 	}
+	if u.node != nil && u.node.gone {
+		return "", fault.NotFound
+	}
 	if u.node != nil { // asked again: the same answer
 		return w.arrived(a, u.node), nil
 	}

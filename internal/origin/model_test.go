@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,7 +118,7 @@ func newHistory(t *rapid.T, p *place) *history {
 	}
 	h.w.groups = append(h.w.groups, g)
 	h.token("token that reads", policy.List|policy.Read, false, time.Time{})
-	h.token("token that publishes", policy.List|policy.Publish, true, h.w.now.Add(60*time.Hour))
+	h.token("token that publishes", policy.List|policy.Publish, true, h.w.now.Add(100*time.Hour))
 	h.actors = append(h.actors, &actor{name: "nobody"})
 	h.firstCollection()
 	return h
@@ -176,9 +177,9 @@ func (h *history) enter(a *actor) (origin.Caller, error) {
 }
 
 func (h *history) run() {
-	for range 5 + h.pick("steps", 40) {
-		if h.rarely("time passes", 4) {
-			h.pass(time.Duration(1+h.pick("hours", 30)) * time.Hour)
+	for range 20 + h.pick("steps", 60) {
+		if h.rarely("time passes", 8) {
+			h.pass(time.Duration(1+h.pick("hours", 20)) * time.Hour)
 		}
 		h.step()
 	}
@@ -207,10 +208,13 @@ func (h *history) step() {
 
 // actor is mostly one of those with much to do.
 func (h *history) actor() *actor {
-	often := []int{0, 1, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6}
-	if len(h.w.links) > 0 && h.rarely("a link", 4) {
-		l := h.w.links[h.pick("link", len(h.w.links))]
-		proof := h.pick("proof", 3) > 0
+	often := []int{0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6}
+	open := slices.DeleteFunc(slices.Clone(h.w.links), func(l *sLink) bool {
+		return h.w.enters(&actor{link: l}) != nil && !h.rarely("an ended link", 10)
+	})
+	if len(open) > 0 && h.rarely("a link", 2) {
+		l := open[h.pick("link", len(open))]
+		proof := h.pick("proof", 4) > 0
 		return &actor{name: "link " + itoa(int(l.id)) + yes(proof, " with proof"), link: l, proof: proof}
 	}
 	return h.actors[often[h.pick("actor", len(often))]]

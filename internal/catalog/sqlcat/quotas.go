@@ -16,8 +16,12 @@ type account struct{ quota, used, reserved int64 }
 
 func readAccount(r row, a *account) error { return r.to(&a.quota, &a.used, &a.reserved) }
 
-// room says whether n bytes more may be set aside.
+// room says whether n bytes more may be set aside. No bytes always may, also
+// where a quota was lowered below what is used.
 func (a account) room(n int64) error {
+	if n == 0 {
+		return nil
+	}
 	if n > math.MaxInt64-a.used-a.reserved {
 		return fault.Errorf(fault.Quota, "%d bytes are too many", n)
 	}
