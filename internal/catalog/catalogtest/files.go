@@ -129,7 +129,7 @@ func (s *shelf) upload(id string, size int64) catalog.Upload {
 }
 
 func pages(t *testing.T, s *shelf) {
-	const many = 500
+	const many = 150
 	var want, got []string
 	update(t, s, func(tx *catalog.Tx) error {
 		for i := range many {
@@ -144,7 +144,7 @@ func pages(t *testing.T, s *shelf) {
 	slices.Sort(want) // by bytes
 	view(t, s, func(tx *catalog.Tx) error {
 		for after := ""; ; after = got[len(got)-1] {
-			page, err := tx.Tree.Children(s.in.Root, after, 64)
+			page, err := tx.Tree.Children(s.in.Root, after, 20)
 			if err != nil || len(page) == 0 {
 				return err
 			}
@@ -164,12 +164,12 @@ func purgeInSteps(t *testing.T, s *shelf) {
 		if top, err = tx.Tree.MakeFolder(s.in.Root, "top", day()); err != nil {
 			return err
 		}
-		for i := range 30 {
+		for i := range 9 {
 			sub, err := tx.Tree.MakeFolder(top.ID, fmt.Sprint("sub", i), day())
 			if err != nil {
 				return err
 			}
-			for j := range 30 {
+			for j := range 12 {
 				if _, err := s.put(tx, sub.ID, fmt.Sprint(j), byte(j)); err != nil {
 					return err
 				}
@@ -186,7 +186,7 @@ func purgeInSteps(t *testing.T, s *shelf) {
 	steps := 0
 	for done := false; !done; steps++ {
 		update(t, s, func(tx *catalog.Tx) (err error) {
-			done, err = tx.Tree.Purge(top.ID, 100)
+			done, err = tx.Tree.Purge(top.ID, 20)
 			return err
 		})
 		s.sound()
@@ -194,7 +194,7 @@ func purgeInSteps(t *testing.T, s *shelf) {
 			t.Fatal("purge does not end")
 		}
 	}
-	if steps != 10 { // 930 nodes below
+	if steps != 6 { // 117 nodes below
 		t.Errorf("%d steps", steps)
 	}
 	view(t, s, func(tx *catalog.Tx) error {
@@ -212,7 +212,7 @@ func searchPastTrash(t *testing.T, s *shelf) {
 		if err != nil {
 			return err
 		}
-		for i := range 300 {
+		for i := range 80 {
 			if _, err := s.put(tx, gone.ID, fmt.Sprintf("needle %03d", i), 1); err != nil {
 				return err
 			}
