@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"time"
 
 	"tandem/internal/catalog"
 	"tandem/internal/content"
@@ -107,13 +108,14 @@ func benchReads(b *testing.B, c catalog.Catalog, in catalog.Collection, deep cat
 func putNumber(tx *catalog.Tx, parent catalog.NodeID, by catalog.UserID, n int) error {
 	sum := content.FileSum{Size: 4096, SHA256: content.Hash{1}}
 	binary.BigEndian.PutUint64(sum.Root[:], uint64(n+1)*0x9e3779b97f4a7c15) // no order, as hashes have none
-	if _, err := tx.Contents.Claim(sum, day()); err != nil {
+	now := day().Add(time.Duration(n) * time.Millisecond)
+	if _, err := tx.Contents.Claim(sum, now); err != nil {
 		return err
 	}
-	if err := tx.Contents.SetReady(sum.Root, day()); err != nil {
+	if err := tx.Contents.SetReady(sum.Root, now); err != nil {
 		return err
 	}
-	_, err := tx.Tree.PutFile(parent, fmt.Sprintf("file-%06d", n), catalog.Version{Sum: sum, By: by, Modified: day(), Created: day()})
+	_, err := tx.Tree.PutFile(parent, fmt.Sprintf("file-%06d", n), catalog.Version{Sum: sum, By: by, Modified: now, Created: now})
 	return err
 }
 

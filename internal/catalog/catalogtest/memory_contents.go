@@ -129,7 +129,7 @@ func (m *memory) toCheck(before time.Time, limit int) []catalog.Content {
 		}
 	}
 	return firstOf(list, limit, func(a, b catalog.Content) int {
-		return cmp.Or(a.Checked.Compare(b.Checked), bytes.Compare(a.Sum.Root[:], b.Sum.Root[:]))
+		return cmp.Or(a.Checked.Compare(b.Checked), a.Created.Compare(b.Created), bytes.Compare(a.Sum.Root[:], b.Sum.Root[:]))
 	})
 }
 

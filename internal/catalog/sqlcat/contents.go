@@ -127,7 +127,7 @@ func (t contents) SetChecked(root content.Hash, at time.Time, whole bool) error 
 func (t contents) ToCheck(before time.Time, limit int) ([]catalog.Content, error) {
 	// The state stands in the text, so that the index of Ready contents serves.
 	return list(t.tx, readContent, `SELECT `+contentColumns+` FROM contents
-		WHERE state = 1 AND checked < ? ORDER BY checked, root LIMIT ?`, before, max(limit, 0))
+		WHERE state = 1 AND checked < ? ORDER BY checked, created, root LIMIT ?`, before, max(limit, 0))
 }
 
 // Users implements catalog.Contents. It reads all versions: only damage asks.

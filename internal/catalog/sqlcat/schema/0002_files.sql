@@ -77,7 +77,7 @@ CREATE TABLE contents (
 	checked {{int}} NOT NULL DEFAULT 0
 ){{strict}};
 CREATE INDEX contents_unused ON contents (created, root) WHERE uses = 0;
-CREATE INDEX contents_checked ON contents (checked, root) WHERE state = 1;
+CREATE INDEX contents_checked ON contents (checked, created, root) WHERE state = 1; -- what is new comes last
 
 CREATE TABLE uploads (
 	id         {{text}} PRIMARY KEY,
