@@ -14,9 +14,10 @@ import (
 	"tandem/internal/store"
 )
 
-// Progress is saved so often: what a crash may take is that much.
+// Progress is saved so often: what a crash may take is that much. A sync holds up the
+// upload, so that on a fast line time is what counts.
 const (
-	saveBytes = 64 << 20
+	saveBytes = 1 << 30
 	saveEvery = 5 * time.Second
 	markEvery = 1 << 20 // hash states are kept at distances of this, until one is saved
 )

@@ -366,8 +366,8 @@ func (f simFile) Sync() error {
 	return nil
 }
 
-func (f simFile) Flush(int64, int64) {}
-func (f simFile) Close() error       { return nil }
+func (f simFile) Flush(int64, int64) bool { return true }
+func (f simFile) Close() error            { return nil }
 
 type simInfo struct {
 	name string

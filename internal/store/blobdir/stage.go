@@ -164,8 +164,7 @@ func (w *Stage) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	w.offset += int64(len(p))
-	if w.offset-w.flushed >= flushEvery {
-		w.f.Flush(w.flushed, w.offset-w.flushed)
+	if w.offset-w.flushed >= flushEvery && w.f.Flush(w.flushed, w.offset-w.flushed) {
 		w.flushed = w.offset
 	}
 	return len(p), nil

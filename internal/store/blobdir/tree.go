@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"tandem/internal/fault"
@@ -40,8 +41,9 @@ type file interface {
 	Size() (int64, error)
 	Truncate(size int64) error
 	Sync() error // of the bytes and the size
-	// Flush begins to write a range to the device, where the system can be asked to.
-	Flush(at, n int64)
+	// Flush begins to write a range to the device, where the system can be asked
+	// to; false: it is still at the last one.
+	Flush(at, n int64) bool
 }
 
 var errLocked = fault.Errorf(fault.Busy, "another tandem server has it")
@@ -100,7 +102,7 @@ func (t rootTree) Create(name string, keep bool) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rootFile{f}, nil
+	return &rootFile{File: f}, nil
 }
 
 func (t rootTree) Open(name string) (io.ReadSeekCloser, fs.FileInfo, error) {
@@ -179,9 +181,13 @@ func (t rootTree) Close() error {
 	return err
 }
 
-type rootFile struct{ *os.File }
+type rootFile struct {
+	*os.File
+	flushing atomic.Bool
+	flushes  sync.WaitGroup // what Close waits for
+}
 
-func (f rootFile) Size() (int64, error) {
+func (f *rootFile) Size() (int64, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -189,8 +195,25 @@ func (f rootFile) Size() (int64, error) {
 	return fi.Size(), nil
 }
 
-func (f rootFile) Sync() error       { return datasync(f.File) }
-func (f rootFile) Flush(at, n int64) { flush(f.File, at, n) }
+func (f *rootFile) Sync() error { return datasync(f.File) }
+
+// Flush asks beside the caller: the device may have its hands full, and there
+// is hashing to be done.
+func (f *rootFile) Flush(at, n int64) bool {
+	if !f.flushing.CompareAndSwap(false, true) {
+		return false
+	}
+	f.flushes.Go(func() {
+		defer f.flushing.Store(false)
+		flush(f.File, at, n)
+	})
+	return true
+}
+
+func (f *rootFile) Close() error {
+	f.flushes.Wait()
+	return f.File.Close()
+}
 
 // wrap gives a system's error its kind, and says what was tried on what.
 func wrap(op, name string, err error) error {
