@@ -210,8 +210,8 @@ func TestALaterWriterTakesOver(t *testing.T) {
 	for name, ask := range map[string]func(*desk, catalog.Upload, []byte) error{
 		"by asking how far it is": func(d *desk, u catalog.Upload, data []byte) error {
 			u, err := d.Upload(d.ctx, d.ann, u.ID)
-			if err != nil || u.Offset == 0 {
-				return fmt.Errorf("at %d: %w", u.Offset, err)
+			if err != nil { // where it is depends on how far the other had come
+				return err
 			}
 			_, _, err = d.WriteUpload(d.ctx, d.ann, u.ID, u.Offset, bytes.NewReader(data[u.Offset:]))
 			return err
@@ -225,7 +225,7 @@ func TestALaterWriterTakesOver(t *testing.T) {
 			data := noise(5, 1<<20)
 			u := d.begin("f", data)
 			body := newStuck(data[:300_000])
-			done := make(chan error)
+			done := make(chan error, 1)
 			go func() {
 				_, _, err := d.WriteUpload(d.ctx, d.ann, u.ID, 0, body)
 				done <- err
@@ -244,7 +244,7 @@ func TestAWriterOfAnotherInstanceTakesOver(t *testing.T) {
 	data := noise(6, 1<<20)
 	u := d.begin("f", data)
 	body, feed := io.Pipe()
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() {
 		_, _, err := d.WriteUpload(d.ctx, d.ann, u.ID, 0, body)
 		done <- err
