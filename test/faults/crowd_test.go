@@ -221,9 +221,7 @@ func (c *crowd) check(t *testing.T, url string, seen map[string]bool) {
 	visible := c.files(t, url)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var used int64
 	for path, e := range visible {
-		used += e.Size
 		want, ok := c.tried[path]
 		if !ok || e.SHA256 != want {
 			t.Errorf("%s is visible with %s, was put with %q", path, e.SHA256, want)
@@ -245,20 +243,35 @@ func (c *crowd) check(t *testing.T, url string, seen map[string]bool) {
 			t.Errorf("%s was acknowledged and is not there", path)
 		}
 	}
-	r := c.get(t, url+"/api/v1/me")
-	defer r.Body.Close()
-	var me struct {
-		User struct{ Used int64 }
-	}
-	if err := json.NewDecoder(r.Body).Decode(&me); err != nil || me.User.Used != used {
-		t.Errorf("the account is charged %d bytes, its files are %d, %v", me.User.Used, used, err)
-	}
-	r = c.get(t, url+"/api/v1/audit/verify")
+	c.charged(t, url)
+	r := c.get(t, url+"/api/v1/audit/verify")
 	defer r.Body.Close()
 	var audit struct{ Entries, Broken int64 }
 	if err := json.NewDecoder(r.Body).Decode(&audit); err != nil || audit.Broken != 0 || audit.Entries == 0 {
 		t.Errorf("audit: %+v, %v", audit, err)
 	}
+}
+
+// charged holds what the account is charged against its files. Requests whose
+// clients have gone may still come to their end, so it is asked until both agree.
+func (c *crowd) charged(t *testing.T, url string) {
+	t.Helper()
+	var used, sum int64
+	waitFor(t, func() bool {
+		r := c.get(t, url+"/api/v1/me")
+		defer r.Body.Close()
+		var me struct {
+			User struct{ Used int64 }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&me); err != nil {
+			t.Fatal(err)
+		}
+		used, sum = me.User.Used, 0
+		for _, e := range c.files(t, url) {
+			sum += e.Size
+		}
+		return used == sum
+	}, func() { t.Logf("the account is charged %d bytes, its files are %d", used, sum) })
 }
 
 func (c *crowd) count() int {
