@@ -109,7 +109,7 @@ func (s *Server) Collection(ctx context.Context, c Caller, name string) (v Colle
 
 // known finds a collection that c may know of, whatever it may do there.
 func (s *Server) known(tx *catalog.Tx, c Caller, name string) (catalog.Collection, error) {
-	col, err := s.collection(tx, c, policy.ListFiles, name)
+	col, err := s.named(tx, c, policy.ListFiles, name)
 	if errors.Is(err, fault.Permission) {
 		return tx.Collections.CollectionByName(name)
 	}
@@ -149,7 +149,7 @@ func (s *Server) UpdateCollection(ctx context.Context, c Caller, name string, ch
 		return v, fmt.Errorf("change collection: %w", err)
 	}
 	err = s.change(ctx, c, "collection-change", name, func(tx *catalog.Tx) (string, error) {
-		col, err := s.collection(tx, c, policy.AdministerCollection, name)
+		col, err := s.named(tx, c, policy.AdministerCollection, name)
 		if err != nil {
 			return "", err
 		}
@@ -236,7 +236,7 @@ func (s *Server) DeleteCollection(ctx context.Context, c Caller, name string) er
 		return fmt.Errorf("delete collection: %w", err)
 	}
 	err = s.changeAccess(ctx, c, "collection-delete", name, func(tx *catalog.Tx) (string, error) {
-		col, err := s.collection(tx, c, policy.AdministerCollection, name)
+		col, err := s.named(tx, c, policy.AdministerCollection, name)
 		if err != nil {
 			return "", err
 		}

@@ -20,7 +20,7 @@ func (s *Server) Grants(ctx context.Context, c Caller, collection string) (list 
 	}
 	err = s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
 		list = nil
-		col, err := s.collection(tx, c, policy.AdministerCollection, collection)
+		col, err := s.named(tx, c, policy.AdministerCollection, collection)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (s *Server) setGrant(ctx context.Context, c Caller, collection string, g Gr
 		return fault.Errorf(fault.Invalid, "it would have lapsed already")
 	}
 	return s.changeAccess(ctx, c, "grant", collection, func(tx *catalog.Tx) (string, error) {
-		col, err := s.collection(tx, c, policy.AdministerCollection, collection)
+		col, err := s.named(tx, c, policy.AdministerCollection, collection)
 		if err != nil {
 			return "", err
 		}

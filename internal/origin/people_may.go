@@ -121,6 +121,15 @@ func (s *Server) collection(tx *catalog.Tx, c Caller, a policy.Action, name stri
 	return col, err
 }
 
+// named is collection for methods about the collection itself. To a link there
+// is none: what it leads to is found by its node, and its maker's rights are not its holder's.
+func (s *Server) named(tx *catalog.Tx, c Caller, a policy.Action, name string) (catalog.Collection, error) {
+	if c.Link != nil {
+		return catalog.Collection{}, errNoCollection(name)
+	}
+	return s.collection(tx, c, a, name)
+}
+
 // errNoCollection is the answer for a collection that is absent, and for one that
 // the caller may not know of.
 func errNoCollection(name string) error {
