@@ -32,12 +32,13 @@ type crowd struct {
 	next  int
 	tried map[string]string // path to hex SHA-256
 	acked map[string]bool
-	bad   map[int]int // statuses that were refusals
+	bad   map[int]int    // statuses that were refusals
+	said  map[int]string // what the first of each status said
 }
 
 func newCrowd(t *testing.T, s *servers.Server) *crowd {
 	t.Helper()
-	return &crowd{login: signIn(t, s.URL), tried: map[string]string{}, acked: map[string]bool{}, bad: map[int]int{}}
+	return &crowd{login: signIn(t, s.URL), tried: map[string]string{}, acked: map[string]bool{}, bad: map[int]int{}, said: map[int]string{}}
 }
 
 func signIn(t *testing.T, url string) string {
@@ -122,8 +123,16 @@ func (c *crowd) do(ctx context.Context, hc *http.Client, method, url string, bod
 		return 0, nil
 	}
 	defer r.Body.Close()
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
 		return 0, nil // an acknowledgement that broke off is none
+	}
+	if r.StatusCode >= 300 {
+		c.mu.Lock()
+		if _, ok := c.said[r.StatusCode]; !ok {
+			c.said[r.StatusCode] = method + " " + url + ": " + string(text)
+		}
+		c.mu.Unlock()
 	}
 	return r.StatusCode, r.Header
 }

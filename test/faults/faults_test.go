@@ -195,7 +195,7 @@ func refusedOnlyWith(t *testing.T, c *crowd, want int) {
 	t.Logf("%d acknowledged, refusals %v", len(c.acked), c.bad)
 	for status, n := range c.bad {
 		if status != want {
-			t.Errorf("%d answers with status %d", n, status)
+			t.Errorf("%d answers with status %d, the first: %s", n, status, c.said[status])
 		}
 	}
 }
