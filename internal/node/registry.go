@@ -118,13 +118,13 @@ func (r *registry) PublicKeys() iter.Seq[content.SHA1] {
 	return slices.Values(keys)
 }
 
-// LinkSecret implements transport.Shares.
-func (r *registry) LinkSecret(key content.SHA1) (transport.Secret, bool) {
+// Share implements transport.Shares.
+func (r *registry) Share(key content.SHA1) (transport.Share, bool) {
 	it := r.lookup(key)
-	if it == nil || it.audience != peer.Link {
-		return transport.Secret{}, false
+	if it == nil || it.audience == peer.Public {
+		return transport.Share{}, false
 	}
-	return it.secret, true
+	return transport.Share{Secret: it.secret, Audience: it.audience}, true
 }
 
 // accept routes incoming connections until the listener closes. How many wait

@@ -43,12 +43,11 @@ func ParseID(s string) (ID, error) {
 // for another.
 type Audience uint8
 
-// The audiences. Network (the accounts of one server, by signed capability) is
-// named here so that its number is taken; nothing grants it yet.
+// The audiences.
 const (
 	Public  Audience = 1 // any BitTorrent client; nothing is enforced
 	Link    Audience = 2 // whoever holds the ticket
-	Network Audience = 3
+	Network Audience = 3 // whom one server has signed a capability for
 )
 
 // String returns the audience as flags and --json spell it.

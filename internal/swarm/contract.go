@@ -57,6 +57,14 @@ type Caps struct {
 	Fast     bool     // BEP 6 was agreed
 	V2       bool     // the peer understands BEP 52 hash requests
 	Outgoing bool
+	Tandem   bool // takes notices (SendFetching, SendFetched)
+	Near     bool // on the same local network as we are
+
+	// Origin is a server asked for ranges: it has everything at once, takes no
+	// messages but requests, and is asked for whole pieces, neighbours after
+	// each other where nothing speaks against it, so that the driver can join
+	// them into one range. Announce and interest are not emitted for it.
+	Origin bool
 }
 
 // Block is a request: bytes of a piece.
@@ -84,6 +92,8 @@ const (
 	Drop                           // close Conn because of Reason; the driver then calls Disconnect
 	Ban                            // as Drop, and refuse Key from now on
 	Complete                       // every wanted piece is verified; Conn is unused; emitted once
+	SendFetching                   // Block.Piece: we fetch it from an origin or from afar; only to peers with Tandem (R8)
+	SendFetched                    // Block.Piece: that is over, whatever came of it
 )
 
 // Action is one thing for the driver to do.
@@ -110,6 +120,7 @@ type ConnStats struct {
 	Choked       bool
 	Interested   bool // the peer is interested in us
 	WeInterested bool
+	Origin, Near bool
 }
 
 // Stats is a snapshot of the transfer.
@@ -122,6 +133,13 @@ type Stats struct {
 	Copies               float64 // whole copies among connected peers, us excluded: min count plus the share of pieces above it
 	GuardOn              bool    // R5 is still holding pieces back
 	Conns                []ConnStats
+}
+
+// Lost is a run of wanted pieces that nobody connected has, origins left out.
+type Lost struct {
+	First, Last int
+	Holder      peer.Key  // who had them last; zero: nobody ever
+	Since       time.Time // when that one left
 }
 
 // TickEvery is how often the driver must call Tick while anything is connected.
@@ -147,8 +165,12 @@ const TickEvery = 100 * time.Millisecond
 //	PieceLost(now, piece)              the store can no longer read it, or a suspect piece is bad
 //	Sent(now, id, bytes)               the socket took bytes of Serve payload
 //	RTT(id, d)                         the transport's estimate
+//	PeerFetching(now, id, piece, on)   a peer with Tandem fetches piece from an origin or from afar, or does no longer
+//	Elsewhere(now, id, []Block, taken *Bitfield, after)  an origin will not give these blocks now; nor, for as long as after,
+//	                                   the pieces in taken (nil: none known); it asks to be left alone for after when taken is full
+//	Costly(now, id, bool)              an origin is to be asked only for what no connected peer has or fetches
 //	Pause(now, paused)                 no new requests while paused (disk full, down limit)
 //	Tick(now)
 //
 // and Actions(buf []Action) []Action, which appends and forgets the pending
-// actions, and Stats() Stats.
+// actions, Stats() Stats, and Lost() []Lost.

@@ -193,3 +193,17 @@ func (s *Swarm) Pause(now time.Time, paused bool) {
 		s.fillAll()
 	}
 }
+
+// PeerFetching says that a tandem peer fetches piece from an origin or from afar, or no longer does.
+func (s *Swarm) PeerFetching(now time.Time, _ ConnID, _ int, _ bool) { s.clock(now) }
+
+// Elsewhere says that an origin will not give blocks now.
+func (s *Swarm) Elsewhere(now time.Time, _ ConnID, _ []Block, _ *content.Bitfield, _ time.Duration) {
+	s.clock(now)
+}
+
+// Costly says whether an origin is to be spared.
+func (s *Swarm) Costly(now time.Time, _ ConnID, _ bool) { s.clock(now) }
+
+// Lost returns the wanted pieces that nobody connected has.
+func (s *Swarm) Lost() []Lost { return nil }

@@ -7,6 +7,8 @@
 package transfer
 
 import (
+	"context"
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -26,8 +28,9 @@ import (
 type Config struct {
 	Audience peer.Audience
 	Keys     []content.SHA1    // swarm keys: the info-hashes; for a link share the one derived key
-	Secret   transport.Secret  // link only
-	Want     content.Hash      // link only: the v2 info-hash the ticket names
+	Secret   transport.Secret  // link and network
+	Guard    transport.Guard   // link and network; nil: holding the secret is enough
+	Want     content.Hash      // link and network: the v2 info-hash
 	Torrent  *metainfo.Torrent // nil: fetch the info dictionary from peers first (BEP 9)
 	PeerID   [20]byte          // our BitTorrent peer ID
 	Port     uint16            // our listening port, for announcements and PEX
@@ -35,6 +38,17 @@ type Config struct {
 	Network transport.Network
 	Finders []discover.Finder // none for a private torrent but its trackers: the node sees to it
 	Peers   []transport.Target
+
+	// Via says which sources may be used; zero: ViaBoth.
+	Via Via
+	// Origins are servers that hold the content. The Transfer does not close them.
+	Origins []Origin
+	// Near says whether an address is on our local network; nil: none is.
+	Near func(netip.Addr) bool
+	// OnDocument is called with each signed document a connected peer passed on
+	// (a newer capability of its own is kept by the Transfer as well), from the
+	// goroutine that owns the Transfer: it must not block. May be nil.
+	OnDocument func(doc []byte)
 
 	// Encryption is the network's policy: with PreferPlain an outgoing
 	// connection that is closed before the other side's handshake is dialed
@@ -65,6 +79,61 @@ type Config struct {
 	Seed        uint64 // of the swarm's randomness
 }
 
+// Via is the network model: which sources a transfer may use.
+type Via string
+
+// The models.
+const (
+	ViaBoth   Via = "both"
+	ViaServer Via = "server" // origins only; nobody is served either
+	ViaPeers  Via = "peers"  // no origin
+)
+
+// Origin is a server as a source of content. Its methods may be called from
+// several goroutines.
+type Origin interface {
+	// Name is the server's host, for status lines.
+	Name() string
+	// Near says whether the server is on our local network, as far as is known.
+	Near() bool
+	// Torrent returns the metadata, with piece layers where the content has them.
+	// Errors as for Open.
+	Torrent(ctx context.Context) (*metainfo.Torrent, error)
+	// Open asks for s.Len bytes at s.Off of a file. There are three outcomes.
+	// Data: a stream of at most s.Len bytes, which the caller checks and closes; it may
+	// end early. Sequential in *Stream says that the server gives whole files only
+	// and the stream begins at byte 0. Elsewhere: an *Elsewhere, which is no failure.
+	// An error: fault.Changed (the server has other content by now), fault.Gone,
+	// fault.Permission, fault.Unauthenticated (we may not, or no longer),
+	// fault.Unreachable, fault.Timeout, fault.Busy (try again later),
+	// fault.Protocol.
+	Open(ctx context.Context, s Span) (*Stream, error)
+}
+
+// Span is bytes of one file, and the pieces they lie in.
+type Span struct {
+	File        int // index in the manifest
+	Off, Len    int64
+	First, Last int // pieces
+}
+
+// Stream is what an origin sends.
+type Stream struct {
+	io.ReadCloser
+	Sequential bool
+}
+
+// Elsewhere is an origin's answer that peers should be asked, or that it is to be
+// asked later.
+type Elsewhere struct {
+	Peers []netip.AddrPort  // who holds these pieces
+	Taken *content.Bitfield // pieces that it gives to others just now; nil: not said
+	After time.Duration     // not to be asked again for them before
+}
+
+// Error implements error.
+func (e *Elsewhere) Error() string { return "the server points elsewhere" }
+
 // State is where a Transfer stands.
 type State string
 
@@ -87,6 +156,14 @@ type PeerStatus struct {
 	Client string // from the peer ID or the extension handshake, made printable
 }
 
+// OriginStatus is one server as people see it.
+type OriginStatus struct {
+	Name  string
+	Bytes int64  // accepted from it
+	State string // "ok", "asked to wait", "unreachable", "refused", "changed"
+	Err   error  // why not ok
+}
+
 // Status is a snapshot.
 type Status struct {
 	State      State
@@ -94,8 +171,13 @@ type Status struct {
 	Torrent    *metainfo.Torrent // nil before metadata is known
 	Swarm      swarm.Stats
 	Peers      []PeerStatus
-	FromPeers  int64             // payload bytes accepted from peers
-	FromOrigin int64             // from servers: zero in this network model
+	FromPeers  int64             // payload bytes accepted from peers, FromLAN included
+	FromLAN    int64             // of those, from peers that are near
+	FromOrigin int64             // from servers
+	ToPeers    int64             // payload bytes given
+	Origins    []OriginStatus    // servers
+	Best       float64           // part of the best possible rate that was reached, 0 to 1; 0: not known
+	Lost       []swarm.Lost      // pieces that nobody we know has
 	Sources    map[string]int64  // bytes accepted by peer, including those gone
 	Sinks      map[string]int64  // bytes sent by peer
 	Limit      string            // the limit that binds now, or bound the whole transfer once complete

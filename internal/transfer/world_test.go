@@ -278,8 +278,8 @@ func (s shares) PublicKeys() iter.Seq[content.SHA1] {
 	return slices.Values(s.n.cfg.Keys)
 }
 
-func (s shares) LinkSecret(key content.SHA1) (transport.Secret, bool) {
-	return s.n.cfg.Secret, s.n.cfg.Audience == peer.Link && s.n.cfg.Keys[0] == key
+func (s shares) Share(key content.SHA1) (transport.Share, bool) {
+	return transport.Share{Secret: s.n.cfg.Secret, Audience: s.n.cfg.Audience}, s.n.cfg.Audience != peer.Public && s.n.cfg.Keys[0] == key
 }
 
 func (w *world) addr() netip.Addr {

@@ -95,13 +95,40 @@ const (
 // Secret is the 32-byte secret of a ticket.
 type Secret [32]byte
 
+// Guard asks for signed documents on the connections of a share whose server limits
+// who may take part: package capability has the documents, the node keeps them. It
+// is safe for concurrent use and quick.
+type Guard interface {
+	// Present returns the newest capability of ours, to be shown in the first
+	// frames; nil: there is none.
+	Present() []byte
+	// Check judges what the other side showed, now. The error is of kind
+	// fault.Refused and says why: no capability, expired, for another node, another share,
+	// another server's, a changed byte, or revoked.
+	Check(node peer.ID, doc []byte) error
+}
+
+// Share is what a listener must know of a share served over TLS.
+type Share struct {
+	Secret   Secret
+	Audience peer.Audience // peer.Link or peer.Network
+	Guard    Guard         // nil: holding the secret is enough
+}
+
+// Guarded is a Conn on which a capability was shown.
+type Guarded interface {
+	// Shown is the document the other side showed; nil: none was asked for.
+	Shown() []byte
+}
+
 // Target is whom to dial, and for what.
 type Target struct {
 	Addr     netip.AddrPort
 	Audience peer.Audience
 	Key      content.SHA1 // the swarm key: info-hash, or the key derived from the secret
-	Secret   Secret       // link only
-	Want     peer.ID      // link only: the identity expected there; zero: any holder of the secret
+	Secret   Secret       // link and network
+	Guard    Guard        // link and network; nil: none
+	Want     peer.ID      // link and network: the identity expected there; zero: any that proves itself
 
 	// MSE asks for the encrypted BitTorrent handshake where the policy is
 	// PreferPlain. A client that requires encryption closes a plain
@@ -119,8 +146,8 @@ type Target struct {
 type Shares interface {
 	// PublicKeys yields the swarm keys of public shares.
 	PublicKeys() iter.Seq[content.SHA1]
-	// LinkSecret returns the secret of the link share with that derived key.
-	LinkSecret(key content.SHA1) (Secret, bool)
+	// Share returns the share of audience link or network with that derived key.
+	Share(key content.SHA1) (Share, bool)
 }
 
 // Network dials and listens. Errors are of kind fault.Refused (wrong secret,

@@ -17,6 +17,8 @@ const (
 	ExtMetadata    uint8 = 1 // MetadataMsg
 	ExtPEX         uint8 = 2 // PEX
 	ExtUploadOnly  uint8 = 3 // one byte; ParseUploadOnly
+	ExtDocument    uint8 = 4 // a signed document of package capability, as it is
+	ExtFetching    uint8 = 5 // Fetching
 )
 
 // Names of extension messages, the keys of ExtHandshake.M.
@@ -24,6 +26,8 @@ const (
 	NameMetadata   = "ut_metadata"
 	NamePEX        = "ut_pex"
 	NameUploadOnly = "upload_only"
+	NameDocument   = "td_doc"
+	NameFetching   = "td_fetch"
 )
 
 // MaxMetadata bounds the info dictionary, in bytes.

@@ -256,6 +256,106 @@ type Link struct {
 	Revoked      *time.Time `json:"revoked,omitempty"`
 	Live         bool       `json:"live"`
 	Torrent      string     `json:"torrent,omitempty"` // none, wanted, made, failed
+
+	// Link is URL#TICKET for who may hold a ticket, URL#MAGNET for a public link, and URL where
+	// nobody may (a password, a count of downloads); empty while the metadata is being made.
+	Link    string  `json:"link,omitempty"`
+	Pending bool    `json:"pending,omitempty"` // its content is still being uploaded
+	Copies  int     `json:"copies,omitempty"`  // live copies wanted beside the server's
+	Holders int     `json:"holders"`           // live copies there are now, the server's left out
+	Served  *Served `json:"served,omitempty"`
+}
+
+// Served is bytes of content by who gave them: a ledger.
+type Served struct {
+	Server int64 `json:"server"`
+	LAN    int64 `json:"lan"`
+	Peers  int64 `json:"peers"` // others than LAN
+}
+
+// LedgerLine is one line of GET /api/v1/ledger?by=share|user|transfer.
+type LedgerLine struct {
+	Name     string    `json:"name"`               // of the file, or of the user
+	InfoHash string    `json:"infohash,omitempty"` // of a share or transfer
+	Node     string    `json:"node,omitempty"`     // of a transfer
+	User     string    `json:"user,omitempty"`     // of a transfer: empty for links
+	Served   Served    `json:"served"`
+	Updated  time.Time `json:"updated"`
+}
+
+// SwarmJoin is POST /api/v1/shared/{token}/swarm and /api/v1/collections/{c}/swarm/{path}: a node takes
+// part, asks for what it needs and reports. The server may hold the request for up to Wait seconds
+// until something has changed.
+type SwarmJoin struct {
+	Node     string   `json:"node"`               // peer.ID
+	Port     uint16   `json:"port,omitempty"`     // it listens at, at the address it asks from; 0: not
+	Addrs    []string `json:"addrs,omitempty"`    // further addresses, IP:PORT
+	InfoHash string   `json:"infohash,omitempty"` // what it has or wants; other content is 412. Empty: what is there now
+	Torrent  bool     `json:"torrent,omitempty"`  // send the metadata
+	Total    int64    `json:"total,omitempty"`
+	Have     int64    `json:"have"`           // bytes verified
+	Rate     float64  `json:"rate,omitempty"` // bytes per second coming in, of all sources
+	Wait     int      `json:"wait,omitempty"` // seconds, at most 60
+	Seen     int64    `json:"seen,omitempty"` // State of the last answer
+	Leave    bool     `json:"leave,omitempty"`
+	Keep     int64    `json:"keep,omitempty"` // Unix seconds until which it has promised to keep a copy
+	Served   *Served  `json:"served,omitempty"` // what this transfer has taken so far, in all
+}
+
+// SwarmAnswer answers SwarmJoin.
+type SwarmAnswer struct {
+	State      int64     `json:"state"`
+	Server     string    `json:"server"` // peer.ID of the server's key
+	Time       time.Time `json:"time"`
+	InfoHash   string    `json:"infohash"` // v2, hex; v1 only content has none
+	Audience   string    `json:"audience"` // public, link, network
+	Name       string    `json:"name"`
+	Ticket     string    `json:"ticket,omitempty"`     // audience link; magnet link of a public one
+	Capability []byte    `json:"capability,omitempty"` // audiences link (for any node) and network (for this one)
+	Denials    [][]byte  `json:"denials,omitempty"`
+	Torrent    []byte    `json:"torrent,omitempty"`
+	Files      []string  `json:"files,omitempty"` // with Torrent: URL path below the server of each file that is no padding, in order
+	Peers      []string  `json:"peers,omitempty"` // IP:PORT
+	Swarm      bool      `json:"swarm"`           // peers are worth connecting to now
+	Spare      bool      `json:"spare"`           // ask the server only for what no peer has
+	Upload     bool      `json:"upload,omitempty"` // the server lacks (some of) the content
+	Copies     int       `json:"copies,omitempty"`
+	Holders    int       `json:"holders"`
+	Next       int       `json:"next"` // seconds until the next join at the latest
+}
+
+// Elsewhere is the body of 300 Multiple Choices, which a node gets for a range that it should fetch from
+// peers, or ask for later.
+type Elsewhere struct {
+	Peers []string `json:"peers,omitempty"` // IP:PORT of nodes that hold the pieces
+	Taken []byte   `json:"taken,omitempty"` // bitfield of pieces (BEP 3 order) not to be asked for now
+	After int      `json:"after"`           // milliseconds
+}
+
+// Headers that a node sends with a range request for content; a browser sends none of them.
+const (
+	HeaderNode   = "Tandem-Node"   // peer.ID
+	HeaderShare  = "Tandem-Share"  // v2 info-hash, hex
+	HeaderPieces = "Tandem-Pieces" // FIRST-LAST
+	HeaderRoot   = "Tandem-Root"   // hex BEP 52 root of the file; 412 when it has another by now
+)
+
+// Keeper is a node's offer of room, PUT and GET /api/v1/keepers/{node}; GET /api/v1/keepers lists all.
+type Keeper struct {
+	Node  string    `json:"node"`
+	User  string    `json:"user,omitempty"`
+	Space int64     `json:"space"` // bytes offered; 0 takes the offer back
+	Used  int64     `json:"used"`
+	Seen  time.Time `json:"seen,omitzero"`
+	// Keep is what the server asks it to keep now, in the answer to PUT.
+	Keep []Kept `json:"keep,omitempty"`
+}
+
+// Kept is one share a keeper is asked to keep.
+type Kept struct {
+	URL      string `json:"url"` // of the link, /s/TOKEN
+	InfoHash string `json:"infohash"`
+	Size     int64  `json:"size"`
 }
 
 // NewLink is POST /api/v1/links.
@@ -269,6 +369,10 @@ type NewLink struct {
 	MaxDownloads int64      `json:"max_downloads,omitempty"`
 	MaxBytes     int64      `json:"max_bytes,omitempty"`
 	Note         string     `json:"note,omitempty"`
+	Copies       int        `json:"copies,omitempty"` // live copies wanted beside the server's
+	// Torrent makes a link to content that is still to be uploaded, to Path: the sharer's
+	// node serves it meanwhile. v2 metadata with piece layers; audience link.
+	Torrent []byte `json:"torrent,omitempty"`
 }
 
 // LinkChange is PATCH /api/v1/links/{id}; absent fields stay. DELETE revokes.

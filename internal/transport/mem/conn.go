@@ -237,8 +237,8 @@ type listener struct {
 func (l *listener) judge(from *Host, to transport.Target) error {
 	switch {
 	case to.Audience == peer.Link:
-		secret, ok := l.shares.LinkSecret(to.Key)
-		if !ok || subtle.ConstantTimeCompare(secret[:], to.Secret[:]) != 1 {
+		share, ok := l.shares.Share(to.Key)
+		if !ok || subtle.ConstantTimeCompare(share.Secret[:], to.Secret[:]) != 1 {
 			return fault.Errorf(fault.Refused, "peer does not share this, or the ticket's secret is wrong")
 		}
 		id := l.host.ID()

@@ -200,7 +200,8 @@ func (c *Config) answer(conn *tls.Conn, shares transport.Shares, admit func(peer
 	// secret that nobody has.
 	var none transport.Secret
 	_, _ = rand.Read(none[:]) // never fails
-	secret, known := shares.LinkSecret(h.Key)
+	share, known := shares.Share(h.Key)
+	secret := share.Secret
 	if !known {
 		secret = none
 	}

@@ -29,10 +29,10 @@ type Shares struct {
 // PublicKeys implements transport.Shares.
 func (s *Shares) PublicKeys() iter.Seq[content.SHA1] { return slices.Values(s.Public) }
 
-// LinkSecret implements transport.Shares.
-func (s *Shares) LinkSecret(key content.SHA1) (transport.Secret, bool) {
+// Share implements transport.Shares.
+func (s *Shares) Share(key content.SHA1) (transport.Share, bool) {
 	secret, ok := s.Link[key]
-	return secret, ok
+	return transport.Share{Secret: secret, Audience: peer.Link}, ok
 }
 
 // Rig is two networks that reach each other, and one way of connecting them.
