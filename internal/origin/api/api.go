@@ -298,7 +298,7 @@ type SwarmJoin struct {
 	Wait     int      `json:"wait,omitempty"` // seconds, at most 60
 	Seen     int64    `json:"seen,omitempty"` // State of the last answer
 	Leave    bool     `json:"leave,omitempty"`
-	Keep     int64    `json:"keep,omitempty"` // Unix seconds until which it has promised to keep a copy
+	Keep     int64    `json:"keep,omitempty"`   // Unix seconds until which it has promised to keep a copy
 	Served   *Served  `json:"served,omitempty"` // what this transfer has taken so far, in all
 }
 
@@ -314,10 +314,10 @@ type SwarmAnswer struct {
 	Capability []byte    `json:"capability,omitempty"` // audiences link (for any node) and network (for this one)
 	Denials    [][]byte  `json:"denials,omitempty"`
 	Torrent    []byte    `json:"torrent,omitempty"`
-	Files      []string  `json:"files,omitempty"` // with Torrent: URL path below the server of each file that is no padding, in order
-	Peers      []string  `json:"peers,omitempty"` // IP:PORT
-	Swarm      bool      `json:"swarm"`           // peers are worth connecting to now
-	Spare      bool      `json:"spare"`           // ask the server only for what no peer has
+	Files      []string  `json:"files,omitempty"`  // with Torrent: URL path below the server of each file that is no padding, in order
+	Peers      []string  `json:"peers,omitempty"`  // IP:PORT
+	Swarm      bool      `json:"swarm"`            // peers are worth connecting to now
+	Spare      bool      `json:"spare"`            // ask the server only for what no peer has
 	Upload     bool      `json:"upload,omitempty"` // the server lacks (some of) the content
 	Copies     int       `json:"copies,omitempty"`
 	Holders    int       `json:"holders"`
