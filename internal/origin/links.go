@@ -31,6 +31,9 @@ type LinkRequest struct {
 	MaxDownloads int64
 	MaxBytes     int64
 	Note         string
+	Copies       int    // live copies wanted beside the server's
+	Torrent      []byte // of content that is still to be uploaded to At
+	V1           bool   // public only: a .torrent without the v2 half
 }
 
 // LinkView is a link as those see it who may manage it.
@@ -39,6 +42,12 @@ type LinkView struct {
 	At   Place
 	Live bool // what it leads to is not in the trash
 	By   string
+
+	URLPart string // of Link.Link: what stands behind "#"; "": nothing does, or it is being made
+	Ready   bool   // URLPart is final
+	Pending bool   // the content is still being uploaded
+	Holders int    // live copies now, the server's left out
+	Served  Served
 }
 
 // check refuses what makes no sense.

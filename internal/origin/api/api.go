@@ -307,7 +307,7 @@ type SwarmAnswer struct {
 	State      int64     `json:"state"`
 	Server     string    `json:"server"` // peer.ID of the server's key
 	Time       time.Time `json:"time"`
-	InfoHash   string    `json:"infohash"` // v2, hex; v1 only content has none
+	InfoHash   string    `json:"infohash"` // v2, hex; of v1 only content its SHA-1 and 24 zeros
 	Audience   string    `json:"audience"` // public, link, network
 	Name       string    `json:"name"`
 	Ticket     string    `json:"ticket,omitempty"`     // audience link; magnet link of a public one
@@ -373,6 +373,9 @@ type NewLink struct {
 	// Torrent makes a link to content that is still to be uploaded, to Path: the sharer's
 	// node serves it meanwhile. v2 metadata with piece layers; audience link.
 	Torrent []byte `json:"torrent,omitempty"`
+	// V1 leaves the v2 half out of a public link's .torrent, for clients that cannot read hybrids
+	// (transmission before 4, aria2).
+	V1 bool `json:"v1,omitempty"`
 }
 
 // LinkChange is PATCH /api/v1/links/{id}; absent fields stay. DELETE revokes.
