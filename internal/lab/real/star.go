@@ -3,8 +3,9 @@
 // A Star is a set of Linux network namespaces, one per host, each joined by a
 // veth pair to a bridge in a namespace of its own, so that nothing of the
 // machine's network is touched. Uplinks and downlinks are shaped with tc tbf;
-// segmentation offloads are off, since segments of 64 KiB upset the shaper. It
-// needs root.
+// segmentation offloads are off, since segments of 64 KiB upset the shaper. A LAN
+// is a further bridge with hosts of its own behind a router, which is a host of
+// the star: its members share the router's link. It needs root.
 package real
 
 import (
@@ -42,6 +43,7 @@ type Star struct {
 
 	mu    sync.Mutex
 	hosts []*Host
+	lans  int
 }
 
 // Host is one namespace with one address.
@@ -49,6 +51,8 @@ type Host struct {
 	Name string
 	Addr netip.Addr
 	ns   string
+	hub  string // namespace of the bridge it is joined to
+	port string // of that bridge
 }
 
 // place returns the addresses of the i-th host, from 1.
@@ -112,36 +116,36 @@ func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
 	s.mu.Lock()
 	i := len(s.hosts) + 1
 	addr, mac := place(i)
-	h := &Host{Name: "h" + strconv.Itoa(i), Addr: addr, ns: s.name + "-h" + strconv.Itoa(i)}
+	h := &Host{Name: "h" + strconv.Itoa(i), Addr: addr, ns: s.name + "-h" + strconv.Itoa(i), hub: s.name + "-hub", port: "p" + strconv.Itoa(i)}
 	s.hosts = append(s.hosts, h)
 	s.mu.Unlock()
 
-	hub, port := s.name+"-hub", "p"+strconv.Itoa(i)
+	lines := append([]string{"addr add " + addr.String() + "/16 dev eth0", "link set eth0 address " + mac, "link set eth0 up", "route add default dev eth0"}, neighbours()...)
+	if err := h.join(ctx, link, lines...); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// join makes the host's namespace and joins it to its bridge; lines configure eth0.
+func (h *Host) join(ctx context.Context, link Link, lines ...string) error {
 	steps := []func() error{
 		func() error { return ipBatch(ctx, "", "netns add "+h.ns) },
 		func() error {
-			return ipBatch(ctx, hub,
-				"link add "+port+" type veth peer name eth0 netns "+h.ns,
-				"link set "+port+" master br0 up")
+			return ipBatch(ctx, h.hub,
+				"link add "+h.port+" type veth peer name eth0 netns "+h.ns,
+				"link set "+h.port+" master br0 up")
 		},
-		func() error {
-			return ipBatch(ctx, h.ns,
-				"link set lo up",
-				"link set eth0 address "+mac,
-				"addr add "+h.Addr.String()+"/16 dev eth0",
-				"link set eth0 up",
-				"route add default dev eth0")
-		},
-		func() error { return ipBatch(ctx, h.ns, neighbours()...) },
+		func() error { return ipBatch(ctx, h.ns, append([]string{"link set lo up"}, lines...)...) },
 		func() error { return shape(ctx, h.ns, "eth0", link.Up, link.Offload) },
-		func() error { return shape(ctx, hub, port, link.Down, link.Offload) },
+		func() error { return shape(ctx, h.hub, h.port, link.Down, link.Offload) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return nil, fmt.Errorf("add host %s: %w", h.Name, err)
+			return fmt.Errorf("add host %s: %w", h.Name, err)
 		}
 	}
-	return h, nil
+	return nil
 }
 
 // AddN makes n hosts behind equal links.
@@ -164,7 +168,7 @@ func (s *Star) Cut(ctx context.Context, h *Host) error { return s.port(ctx, h, "
 func (s *Star) Join(ctx context.Context, h *Host) error { return s.port(ctx, h, "up") }
 
 func (s *Star) port(ctx context.Context, h *Host, state string) error {
-	return ipBatch(ctx, s.name+"-hub", "link set p"+h.Name[1:]+" "+state)
+	return ipBatch(ctx, h.hub, "link set "+h.port+" "+state)
 }
 
 // Close ends what still runs in the hosts and removes the namespaces.
@@ -218,11 +222,8 @@ func (h *Host) Dial(addr string) (c net.Conn, err error) {
 
 // Sent returns the bytes the host's interface has sent, headers included.
 func (h *Host) Sent() (int64, error) {
-	out, err := exec.Command("ip", "netns", "exec", h.ns, "cat", "/sys/class/net/eth0/statistics/tx_bytes").Output()
-	if err != nil {
-		return 0, fmt.Errorf("read counters of %s: %w", h.Name, err)
-	}
-	return strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+	t, err := h.Traffic()
+	return t.Sent.Bytes, err
 }
 
 // do runs f on a thread inside the host's namespace. The thread goes back

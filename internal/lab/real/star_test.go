@@ -1,12 +1,10 @@
 package real_test
 
 import (
-	"io"
 	"net"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"tandem/internal/lab/real"
 )
@@ -40,30 +38,8 @@ func TestShapedLinkCarriesItsRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := b.Listen(7000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	const size = 5 << 20 // 1.05 s at 40 Mbit/s
-	go func() {
-		c, err := a.Dial(l.Addr().String())
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		_, _ = io.CopyN(c, zeros{}, size)
-	}()
-	c, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	start := time.Now()
-	if n, err := io.Copy(io.Discard, c); err != nil || n != size {
-		t.Fatalf("received %d bytes: %v", n, err)
-	}
-	rate := size * 8 / time.Since(start).Seconds()
+	rate := size * 8 / carry(t, a, b, size).Seconds()
 	if rate < 30e6 || rate > 42e6 {
 		t.Errorf("a 40 Mbit/s uplink carried %.1f Mbit/s of payload", rate/1e6)
 	}
