@@ -40,6 +40,8 @@ type Request struct {
 	Share *ShareOptions `json:"share,omitempty"`
 	Get   *GetOptions   `json:"get,omitempty"`
 	Seed  *SeedOptions  `json:"seed,omitempty"`
+	Keep  *KeepOptions  `json:"keep,omitempty"`
+	Offer *OfferOptions `json:"offer,omitempty"`
 }
 
 // response is a line of the answer; one field is set.
@@ -61,7 +63,7 @@ type remoteError struct {
 // specials are the sentinels that cross the socket.
 var specials = map[string]error{
 	"source": ErrSource, "expired": ErrExpired, "no-sources": ErrNoSources, "no-item": ErrNoItem, "select": ErrSelect,
-	"nothing": ErrNothing,
+	"nothing": ErrNothing, "password": ErrPassword, "revoked": ErrRevoked,
 }
 
 func toRemote(err error) *remoteError {
@@ -206,6 +208,10 @@ func (n *Node) do(ctx context.Context, req Request, w Watch) ([]Snapshot, error)
 		it, err = n.Get(ctx, *req.Get, w)
 	case req.Op == opStart && req.Seed != nil:
 		it, err = n.Seed(ctx, *req.Seed, w)
+	case req.Op == opStart && req.Keep != nil:
+		it, err = n.Keep(ctx, *req.Keep, w)
+	case req.Op == opStart && req.Offer != nil:
+		it, err = n.Offer(ctx, *req.Offer, w)
 	default:
 		return nil, fault.Errorf(fault.Invalid, "control request: operation %q is not known", req.Op)
 	}

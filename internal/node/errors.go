@@ -19,5 +19,7 @@ var (
 	ErrNoServerData  = fault.Errorf(fault.NotFound, "there is no server's data")
 	ErrNoAdmin       = fault.Errorf(fault.NotFound, "there is no admin yet")
 	ErrTLS           = fault.Errorf(fault.Invalid, "the TLS certificate and key cannot be used")
+	ErrPassword      = fault.Errorf(fault.Unauthenticated, "the link has a password")
+	ErrRevoked       = fault.Errorf(fault.Refused, "the server has taken back the permission")
 	ErrSelect        = fault.Errorf(fault.NotFound, "no file matches")
 )
