@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/internal/origin/api"
+	"tandem/internal/peer"
 )
 
 // scene is a house with one of everything that a route can name.
@@ -88,6 +89,7 @@ func (s *scene) body(t *testing.T, rt *route) (any, []string) {
 		api.Fetch{Paths: []string{"b.txt"}},
 		api.NewLink{Collection: "photos", Path: "a"},
 		api.LinkChange{Note: &name},
+		api.SwarmJoin{Node: peer.ID{7}.String()},
 	} {
 		if reflect.TypeOf(b) == reflect.TypeOf(rt.in) {
 			return b, nil

@@ -150,6 +150,9 @@ func (s schemas) of(t reflect.Type) object {
 	}
 	switch t.Kind() {
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return object{"type": "string", "contentEncoding": "base64"}
+		}
 		return object{"type": "array", "items": s.of(t.Elem())}
 	case reflect.Map, reflect.Interface:
 		return object{"type": "object"}
@@ -157,8 +160,10 @@ func (s schemas) of(t reflect.Type) object {
 		return object{"type": "string"}
 	case reflect.Bool:
 		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint16:
 		return object{"type": "integer", "format": "int64"}
+	case reflect.Float64:
+		return object{"type": "number"}
 	}
 	panic("no schema for " + t.String()) // a shape that package api must not have
 }
@@ -175,7 +180,7 @@ func (s schemas) component(t reflect.Type) object {
 		field := t.Field(i)
 		key, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		properties[key] = s.of(field.Type)
-		if options != "omitempty" {
+		if options != "omitempty" && options != "omitzero" {
 			required = append(required, key)
 		}
 	}

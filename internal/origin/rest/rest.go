@@ -71,6 +71,7 @@ type Handler struct {
 	mux      *http.ServeMux
 	document []byte // OpenAPI
 	memory   budget // of bodies that are read whole
+	polls    *polls
 	health   health
 	elsewhere,
 	refused *route // what is no route of ours, and what did not get as far as the mux
@@ -88,7 +89,7 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	h := &Handler{cfg: cfg, limits: DefaultLimits(), memory: budget{free: maxBuffered}}
+	h := &Handler{cfg: cfg, limits: DefaultLimits(), memory: budget{free: maxBuffered}, polls: newPolls()}
 	var err error
 	if h.gate, err = newGate(cfg); err != nil {
 		return nil, err
@@ -106,9 +107,13 @@ func New(cfg Config) (*Handler, error) {
 }
 
 // Drain makes /readyz answer 503, so that a balancer sends nobody here any
-// more, and asks clients to come back on another connection. What runs goes
-// on; http.Server.Shutdown waits for it.
-func (h *Handler) Drain() { h.draining.Store(true) }
+// more, and asks clients to come back on another connection. Who waits for
+// something to happen is answered now. What runs goes on; http.Server.Shutdown
+// waits for it.
+func (h *Handler) Drain() {
+	h.draining.Store(true)
+	h.polls.stop()
+}
 
 // Run closes connections that are too slow, until ctx ends. It returns nil.
 func (h *Handler) Run(ctx context.Context) error {

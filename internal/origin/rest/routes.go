@@ -46,7 +46,7 @@ const v1 = "/api/v1/"
 func routes() []*route {
 	return slices.Concat(
 		outsideRoutes(), signRoutes(), peopleRoutes(), collectionRoutes(),
-		treeRoutes(), contentRoutes(), linkRoutes(), auditRoutes(),
+		treeRoutes(), contentRoutes(), linkRoutes(), swarmRoutes(), auditRoutes(),
 		tusRoutes(v1+"uploads", accountOrLink),
 		tusRoutes(v1+"shared/{token}/uploads", byLink),
 		tusRoutes("/s/{token}/uploads", byLink),
