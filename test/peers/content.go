@@ -49,6 +49,11 @@ var (
 
 // MakeTorrent describes the file or folder at path and writes a .torrent.
 func MakeTorrent(ctx context.Context, path, out string, v Versions, trackers ...string) (*metainfo.Torrent, error) {
+	return MakeSeeded(ctx, path, out, v, nil, trackers...)
+}
+
+// MakeSeeded is MakeTorrent with web seeds (BEP 19).
+func MakeSeeded(ctx context.Context, path, out string, v Versions, seeds []string, trackers ...string) (*metainfo.Torrent, error) {
 	src, err := disk.Scan(ctx, path)
 	if err != nil {
 		return nil, err
@@ -63,7 +68,7 @@ func MakeTorrent(ctx context.Context, path, out string, v Versions, trackers ...
 	if err != nil {
 		return nil, err
 	}
-	o := metainfo.BuildOptions{V1: v.V1, V2: v.V2}
+	o := metainfo.BuildOptions{V1: v.V1, V2: v.V2, WebSeeds: seeds}
 	if len(trackers) > 0 {
 		o.Trackers = [][]string{trackers}
 	}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"tandem/internal/lab/real"
+	"tandem/test/peers"
+)
+
+// flash lets fifty nodes and two browsers (curl) come at once to a server that may
+// spend little, and looks at what leaves its host every 100 ms.
+func flash(ctx context.Context, b *bench) (*figures, error) {
+	const (
+		size   = 16 << 20
+		n      = 50
+		budget = 5e6
+	)
+	dir, err := b.folder("flash")
+	if err != nil {
+		return nil, err
+	}
+	star, err := real.NewStar(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer star.Close()
+	host, err := star.Add(ctx, real.Link{})
+	if err != nil {
+		return nil, err
+	}
+	c := crowd{origin: budget, links: repeat(real.Link{Up: 5e6, Down: 20e6}, n), bytes: size}
+	hosts, err := star.AddN(ctx, n, c.links[0])
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "content", "content.bin")
+	if err := peers.WriteRandom(file, size, 6); err != nil {
+		return nil, err
+	}
+	o, err := startOrigin(ctx, host, filepath.Join(dir, "server"), file, "--origin-rate", "5Mbit")
+	if err != nil {
+		return nil, err
+	}
+	defer o.Kill()
+	browsers, err := startBrowsers(ctx, star, o.link.URL+"/download", 2)
+	if err != nil {
+		return nil, err
+	}
+	w := watch(host)
+	got, err := receive(ctx, peers.Tandem, peers.Job{Magnet: o.link.Link}, host, hosts, dir, filepath.Dir(file), 8*time.Minute)
+	failed := browsers.wait(4 * time.Minute)
+	most, werr := w.most(10 * time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if werr != nil {
+		return nil, werr
+	}
+	allowed := 1.02*budget*10/8 + 256<<10
+	f := &figures{
+		head: []string{"finished", "browsers finished", "last (s)", "last / B2", "most in 10 s (bytes)", "allowed", "ratio", "machine busy", ""},
+		note: fmt.Sprintf("Fifty nodes and two curls at once; B2 = %.2f s. The server's host sent %.2f copies to all of them. TCP payload, sampled every 100 ms, all that is not content included.", c.bound(), float64(got.sent)/size),
+	}
+	note := ""
+	if got.load > 0.7 {
+		note = "void: the machine was busy"
+	}
+	if failed != nil {
+		note += " a browser: " + failed.Error()
+	}
+	f.add(fmt.Sprintf("%d of %d", got.finished, n), fmt.Sprintf("%d of 2", browsers.finished), seconds(got.last), fmt.Sprintf("%.3f", got.last.Seconds()/c.bound()),
+		fmt.Sprint(most), fmt.Sprintf("%.0f", allowed), fmt.Sprintf("%.3f", float64(most)/allowed), fmt.Sprintf("%.0f %%", 100*got.load), note)
+	return f, nil
+}
+
+// sampler looks at what a host has sent.
+type sampler struct {
+	stop, done chan struct{}
+	sent       []int64 // payload, every step
+	err        error
+}
+
+const step = 100 * time.Millisecond
+
+func watch(h *real.Host) *sampler {
+	w := &sampler{stop: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		t := time.NewTicker(step)
+		defer t.Stop()
+		for {
+			n, err := h.Traffic()
+			if err != nil {
+				w.err = err
+				return
+			}
+			w.sent = append(w.sent, n.Sent.Payload())
+			select {
+			case <-t.C:
+			case <-w.stop:
+				return
+			}
+		}
+	}()
+	return w
+}
+
+// most ends the watch and returns the most payload sent in any time of that length.
+func (w *sampler) most(window time.Duration) (int64, error) {
+	close(w.stop)
+	<-w.done
+	k, most := int(window/step), int64(0)
+	for i, n := range w.sent {
+		most = max(most, n-w.sent[max(0, i-k)])
+	}
+	return most, w.err
+}
+
+// browsers are curls that fetch a URL and nothing else.
+type browsers struct {
+	cmds     []*exec.Cmd
+	ended    chan error
+	finished int
+}
+
+func startBrowsers(ctx context.Context, star *real.Star, url string, n int) (*browsers, error) {
+	b := &browsers{ended: make(chan error, n)}
+	for range n {
+		h, err := star.Add(ctx, real.Link{Up: 5e6, Down: 20e6})
+		if err != nil {
+			return nil, err
+		}
+		cmd := h.Command(ctx, "curl", "-sS", "--fail", "-o", "/dev/null", url)
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		b.cmds = append(b.cmds, cmd)
+		go func() { b.ended <- cmd.Wait() }()
+	}
+	return b, nil
+}
+
+// wait returns the first error of them.
+func (b *browsers) wait(limit time.Duration) (failed error) {
+	timeout := time.After(limit)
+	for range b.cmds {
+		select {
+		case err := <-b.ended:
+			if err == nil {
+				b.finished++
+			} else if failed == nil {
+				failed = err
+			}
+		case <-timeout:
+			return fmt.Errorf("not finished after %s more", limit)
+		}
+	}
+	return failed
+}

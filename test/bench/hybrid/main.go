@@ -1,0 +1,174 @@
+// Command hybrid measures one link that is both networks at once beside its two
+// halves, its bounds, curl, and BitTorrent clients with a web seed, on shaped
+// links and in the same run, and writes the figures to docs/benchmarks.md. It
+// needs root; make bench-hybrid runs it.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"tandem/internal/lab/real"
+	"tandem/test/bench/page"
+	"tandem/test/peers"
+)
+
+var (
+	bin   = flag.String("tandem", "bin/tandem", "the binary to measure")
+	only  = flag.String("only", ".", "cases whose name matches")
+	who   = flag.String("clients", "", "of the crowds, only those: tandem,aria2,libtorrent")
+	out   = flag.String("out", "", "write the figures here as well, after each case")
+	tmp   = flag.String("tmp", "/dev/shm", "memory-backed folder")
+	runs  = flag.Int("runs", 5, "runs of each short case, the programs in turn; the median counts")
+	keep  = flag.Bool("keep", false, "keep the folders")
+	serve = flag.String("serve", "", "more arguments for tandem serve")
+	get   = flag.String("get", "", "more arguments for tandem get")
+)
+
+// bench is one run of a case.
+type bench struct {
+	dir string // in memory, removed at the end
+	n   int    // folders made
+}
+
+// folder makes a new folder.
+func (b *bench) folder(name string) (string, error) {
+	b.n++
+	dir := filepath.Join(b.dir, fmt.Sprintf("%02d-%s", b.n, name))
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// figures is one case's table.
+type figures struct {
+	head []string
+	rows [][]string
+	note string
+}
+
+func (f *figures) add(cells ...string) {
+	f.rows = append(f.rows, cells)
+	fmt.Fprintln(os.Stderr, strings.Join(cells, " | "))
+}
+
+type benchCase struct {
+	name, title, target string
+	run                 func(context.Context, *bench) (*figures, error)
+}
+
+func cases() []benchCase {
+	of := func(c crowd) func(context.Context, *bench) (*figures, error) {
+		return func(ctx context.Context, b *bench) (*figures, error) { return b.compare(ctx, c) }
+	}
+	equal := real.Link{Up: 20e6, Down: 100e6}
+	ten := crowd{origin: 40e6, links: repeat(equal, 10), bytes: 64 << 20, clients: all}
+	twentyfour, copies := ten, ten
+	twentyfour.links = repeat(equal, 24)
+	copies.clients, copies.copies = []peers.Kind{peers.Tandem}, 1.2
+	return []benchCase{
+		{"hybrid-single", "One receiver, one server: 10 kB, 10 MB, 1 GB", "at 200 Mbit/s 10 kB and 10 MB within 50 ms of curl, 1 GB <= 1.05 x curl; unshaped: figures only (curl does not hash)", single},
+		{"hybrid-ten", "10 receivers at once, server 40 Mbit/s, receivers 20 up / 100 down, 64 MiB", "last <= 1.12 x B2", of(ten)},
+		{"hybrid-twentyfour", "The same with 24 receivers", "last <= 1.15 x B2", of(twentyfour)},
+		{"hybrid-copies", "10 receivers, the server told to spend at most 1.2 copies", "sends <= 1.25 copies, last <= 1.13 x max{F/u_s, (N-1.2) F / sum u_i}", of(copies)},
+		{"hybrid-lans", "Two LANs of 5 behind one uplink each, the server outside both", "payload entering each LAN <= 1.2 copies, leaving <= 1.2", lans},
+		{"hybrid-flash", "Flash crowd: 50 receivers 5 up / 20 down, 16 MiB, server budget 5 Mbit/s", "payload over any 10 s <= 1.02 x budget + 256 KiB, all finish, no errors", flash},
+		{"hybrid-revoked", "How long after a revocation nodes still serve each other", "seconds while connected", revoked},
+	}
+}
+
+var all = []peers.Kind{peers.Tandem, peers.Aria2, peers.Libtorrent}
+
+func repeat(l real.Link, n int) []real.Link {
+	links := make([]real.Link, n)
+	for i := range links {
+		links[i] = l
+	}
+	return links
+}
+
+func main() {
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	if *bin, err = filepath.Abs(*bin); err != nil {
+		return err
+	}
+	if err := os.Setenv("TANDEM_BIN", *bin); err != nil {
+		return err
+	}
+	var names []string
+	sections := map[string]string{}
+	started := time.Now()
+	failed := 0
+	for _, c := range cases() {
+		names = append(names, c.name)
+		if !match.MatchString(c.name) || ctx.Err() != nil {
+			continue
+		}
+		f, busy, err := c.measure(ctx)
+		if err != nil { // the others are still worth measuring
+			failed++
+			fmt.Fprintf(os.Stderr, "%s: %v\n", c.name, err)
+			continue
+		}
+		text := c.section(f, busy, started)
+		fmt.Println(text)
+		sections[c.name] = text
+		if *out != "" {
+			if err := page.Write(*out, names, sections); err != nil {
+				return err
+			}
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d cases failed", failed)
+	}
+	return ctx.Err()
+}
+
+func (c benchCase) measure(ctx context.Context) (*figures, float64, error) {
+	dir, err := os.MkdirTemp(*tmp, "tandem-bench-")
+	if err != nil {
+		return nil, 0, err
+	}
+	if *keep {
+		fmt.Fprintln(os.Stderr, "folder:", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	load := page.StartLoad()
+	f, err := c.run(ctx, &bench{dir: dir})
+	return f, load.Stop(), err
+}
+
+func (c benchCase) section(f *figures, busy float64, started time.Time) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "### %s\n\nTarget: %s. %s Machine %.0f %% busy.", c.title, c.target, page.Measured(started), 100*busy)
+	if f.note != "" {
+		b.WriteString(" " + f.note)
+	}
+	fmt.Fprintf(&b, "\n\n| %s |\n|%s\n", strings.Join(f.head, " | "), strings.Repeat("---|", len(f.head)))
+	for _, r := range f.rows {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(r, " | "))
+	}
+	return b.String()
+}
