@@ -17,7 +17,7 @@ const (
 	ExtMetadata    uint8 = 1 // MetadataMsg
 	ExtPEX         uint8 = 2 // PEX
 	ExtUploadOnly  uint8 = 3 // one byte; ParseUploadOnly
-	ExtDocument    uint8 = 4 // a signed document of package capability, as it is
+	ExtDocument    uint8 = 4 // a signed document of package capability, as it is; ParseDocument
 	ExtFetching    uint8 = 5 // Fetching
 )
 
@@ -52,7 +52,9 @@ type ExtHandshake struct {
 // OurExtensions returns the M of a tandem node. Without pex, as for private
 // content, peer exchange is left out.
 func OurExtensions(pex bool) map[string]uint8 {
-	m := map[string]uint8{NameMetadata: ExtMetadata, NameUploadOnly: ExtUploadOnly}
+	m := map[string]uint8{
+		NameMetadata: ExtMetadata, NameUploadOnly: ExtUploadOnly, NameDocument: ExtDocument, NameFetching: ExtFetching,
+	}
 	if pex {
 		m[NamePEX] = ExtPEX
 	}
@@ -123,7 +125,7 @@ func ParseExtHandshake(b []byte) (ExtHandshake, error) {
 // parseNumbers reads what the connection depends on.
 func (h *ExtHandshake) parseNumbers(d bencode.Value) error {
 	m, _ := d.Dict("m")
-	for _, name := range [...]string{NameMetadata, NamePEX, NameUploadOnly} {
+	for _, name := range [...]string{NameMetadata, NamePEX, NameUploadOnly, NameDocument, NameFetching} {
 		v, ok := m.Dict(name)
 		if !ok {
 			continue
@@ -133,7 +135,7 @@ func (h *ExtHandshake) parseNumbers(d bencode.Value) error {
 			return fault.Errorf(fault.Protocol, "extension handshake: number of %s is not 0 to 255", name)
 		}
 		if h.M == nil {
-			h.M = make(map[string]uint8, 3)
+			h.M = make(map[string]uint8, 5)
 		}
 		h.M[name] = uint8(n)
 	}

@@ -69,6 +69,8 @@ func TestExtensionMessagesRefuse(t *testing.T) {
 	metadata := func(b []byte) error { _, err := wire.ParseMetadata(b); return err }
 	pex := func(b []byte) error { _, err := wire.ParsePEX(b); return err }
 	upload := func(b []byte) error { _, err := wire.ParseUploadOnly(b); return err }
+	fetching := func(b []byte) error { _, err := wire.ParseFetching(b); return err }
+	document := func(b []byte) error { _, err := wire.ParseDocument(b); return err }
 	for _, c := range []struct {
 		name  string
 		parse func([]byte) error
@@ -106,6 +108,13 @@ func TestExtensionMessagesRefuse(t *testing.T) {
 
 		{"upload_only of no byte", upload, ""},
 		{"upload_only of two bytes", upload, "\x00\x01"},
+
+		{"a notice without on or off", fetching, "\x00\x00\x00\x01"},
+		{"a notice that goes on", fetching, "\x00\x00\x00\x01\x01\x00"},
+		{"a notice neither on nor off", fetching, "\x00\x00\x00\x01\x02"},
+		{"a notice of a piece no content has", fetching, "\xff\xff\xff\xff\x01"},
+		{"a document of no byte", document, ""},
+		{"a document of 513 bytes", document, strings.Repeat("x", 513)},
 	} {
 		if err := c.parse([]byte(c.in)); !errors.Is(err, fault.Protocol) || fault.KindOf(err) != fault.Protocol {
 			t.Errorf("%s: %v, want a protocol error", c.name, err)
@@ -118,6 +127,19 @@ func TestUploadOnlyReadsAsWritten(t *testing.T) {
 		if got, err := wire.ParseUploadOnly(wire.AppendUploadOnly(nil, on)); err != nil || got != on {
 			t.Errorf("%v became %v, %v", on, got, err)
 		}
+	}
+}
+
+func TestNoticesAndDocumentsReadAsWritten(t *testing.T) {
+	for _, f := range []wire.Fetching{{}, {Piece: 1, On: true}, {Piece: content.MaxPieces - 1}} {
+		b := wire.AppendFetching(nil, &f)
+		if got, err := wire.ParseFetching(b); err != nil || got != f || len(b) != 5 {
+			t.Errorf("%+v became %x and %+v, %v", f, b, got, err)
+		}
+	}
+	doc := bytes.Repeat([]byte{7}, wire.MaxDocument)
+	if got, err := wire.ParseDocument(doc); err != nil || !bytes.Equal(got, doc) {
+		t.Errorf("a document of %d bytes: %d, %v", len(doc), len(got), err)
 	}
 }
 

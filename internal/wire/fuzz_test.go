@@ -98,6 +98,14 @@ func FuzzMetadata(f *testing.F) {
 
 func FuzzPEX(f *testing.F) { fuzzExtension(f, wire.ExtPEX, wire.ParsePEX, wire.AppendPEX) }
 
+func FuzzFetching(f *testing.F) {
+	fuzzExtension(f, wire.ExtFetching, wire.ParseFetching, wire.AppendFetching)
+}
+
+func FuzzDocument(f *testing.F) {
+	fuzzExtension(f, wire.ExtDocument, wire.ParseDocument, func(b []byte, doc *[]byte) []byte { return append(b, *doc...) })
+}
+
 func FuzzPrintable(f *testing.F) {
 	f.Add([]byte("tandem 1.0"))
 	f.Add([]byte("\x1b[2J\u202e\xff"))

@@ -87,6 +87,11 @@ func extensions() []Case {
 		ext("peer exchange, garbage", wire.ExtPEX, []byte("d5:added1:xe")),
 		ext("upload only", wire.ExtUploadOnly, wire.AppendUploadOnly(nil, true)),
 		ext("upload only, garbage", wire.ExtUploadOnly, nil),
+		ext("fetching", wire.ExtFetching, wire.AppendFetching(nil, &wire.Fetching{Piece: 7, On: true})),
+		ext("fetched", wire.ExtFetching, wire.AppendFetching(nil, &wire.Fetching{Piece: 7})),
+		ext("fetching, garbage", wire.ExtFetching, []byte{0, 0, 0, 7, 2}),
+		ext("document", wire.ExtDocument, []byte("what package capability signed")),
+		ext("document of no byte", wire.ExtDocument, nil),
 		ext("unknown extension", 200, []byte("?")),
 	}
 }
