@@ -3,8 +3,11 @@ package capability_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	_ "embed"
+	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -313,4 +316,40 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%x was read and is written as %x, %v", doc, again, err)
 		}
 	})
+}
+
+//go:embed testdata/vectors.txt
+var vectors string
+
+// The form is what other nodes check for years: it stays. The vectors were computed apart.
+func TestVectors(t *testing.T) {
+	key, server := keyOf(0x11)
+	bearer := bound()
+	bearer.Node, bearer.Rights, bearer.NotAfter = peer.ID{}, capability.Fetch, noon.Add(7*24*time.Hour)
+	nodeOnly := denial()
+	nodeOnly.Node = node
+	secret := capability.NetworkSecret(server, share)
+	docs := map[string]interface {
+		Sign(ed25519.PrivateKey) ([]byte, error)
+	}{"bound": bound(), "bearer": bearer, "denial-all": denial(), "denial-node": nodeOnly}
+	seen := 0
+	for line := range strings.Lines(vectors) {
+		f := strings.Fields(line)
+		if line[0] == '#' {
+			continue
+		}
+		seen++
+		if v, ok := docs[f[0]]; ok {
+			doc, err := v.Sign(key)
+			id := capability.ID(doc)
+			if err != nil || hex.EncodeToString(doc) != f[2] || hex.EncodeToString(id[:]) != f[1] {
+				t.Errorf("%s: %x %x, %v", f[0], id, doc, err)
+			}
+		} else if f[0] == "network-secret" && hex.EncodeToString(secret[:]) != f[2] {
+			t.Errorf("%s: %x", f[0], secret)
+		}
+	}
+	if seen != 6 {
+		t.Errorf("%d vectors", seen)
+	}
 }

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"tandem/internal/capability"
 	"tandem/internal/content"
+	"tandem/internal/fault"
 	"tandem/internal/peer"
 )
 
@@ -25,6 +27,11 @@ type Ticket struct {
 	Trackers []string
 	Name     string    // a hint
 	NotAfter time.Time // UTC, whole seconds; zero: no end
+
+	// Server is whose shares these are, and Capability its signed word that who
+	// holds this ticket may take part: package capability. Both or neither.
+	Server     peer.ID
+	Capability []byte
 }
 
 const (
@@ -46,9 +53,9 @@ const (
 	tagTracker  = 5 // repeated
 	tagName     = 6
 	tagNotAfter = 7
-	// 16: public key of a server; 17: its signature over what precedes.
-	tagServerKey = 16
-	tagSignature = 17
+
+	tagServer     = 16
+	tagCapability = 17
 )
 
 // String returns "tandem:" and the ticket in base64url. Addresses and trackers
@@ -76,6 +83,10 @@ func (t *Ticket) String() string {
 	}
 	if n := t.NotAfter.Unix(); !t.NotAfter.IsZero() {
 		field(tagNotAfter, binary.BigEndian.AppendUint64(nil, uint64(min(max(n, 1), lastSecond))))
+	}
+	if !t.Server.IsZero() && len(t.Capability) > 0 && len(t.Capability) <= capability.MaxSize {
+		field(tagServer, t.Server[:])
+		field(tagCapability, t.Capability)
 	}
 	sum := ticketSum(b)
 	return ticketScheme + base64.RawURLEncoding.EncodeToString(append(b, sum[:]...))
@@ -174,6 +185,31 @@ func (t *Ticket) readFields(b []byte) error {
 	if !seen[tagInfoHash] || !seen[tagSecret] {
 		return invalid("no info-hash or no secret")
 	}
+	if seen[tagServer] != seen[tagCapability] {
+		return invalid("a server without its capability, or the reverse")
+	}
+	if seen[tagServer] {
+		return t.checkCapability()
+	}
+	return nil
+}
+
+// checkCapability makes sure that a ticket is what its server said of this share. The times
+// are for who has a clock.
+func (t *Ticket) checkCapability() error {
+	v, err := capability.Parse(t.Capability, t.Server)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err)
+	}
+	c, ok := v.(capability.Capability)
+	switch {
+	case !ok:
+		return invalid("field %d is no capability", tagCapability)
+	case c.Share != t.InfoHash:
+		return invalid("the capability is for another share")
+	case !c.Node.IsZero():
+		return invalid("the capability is for one node, not for whoever holds the ticket")
+	}
 	return nil
 }
 
@@ -207,8 +243,11 @@ func (t *Ticket) readField(tag byte, v []byte) error {
 			ok = n >= 1 && n <= lastSecond
 			t.NotAfter = time.Unix(int64(n), 0).UTC()
 		}
-	case tagServerKey, tagSignature:
-		return invalid("of a server, which this program does not know yet")
+	case tagServer:
+		ok = copy(t.Server[:], v) == len(v) && len(v) == len(t.Server) && !t.Server.IsZero()
+	case tagCapability:
+		ok = len(v) > 0 && len(v) <= capability.MaxSize
+		t.Capability = slices.Clone(v)
 	default:
 		return invalid("field %d is unknown; a newer program made it", tag)
 	}
@@ -218,11 +257,15 @@ func (t *Ticket) readField(tag byte, v []byte) error {
 	return nil
 }
 
-// Key returns the 20-byte key derived from the secret that stands for the share
+// Key returns the key that stands for the share wherever an info-hash would in
+// public: SwarmKey of its secret.
+func (t *Ticket) Key() content.SHA1 { return SwarmKey(t.Secret) }
+
+// SwarmKey returns the 20-byte key derived from a secret that stands for a share
 // in the DHT, on the LAN, at trackers and in the hello: HKDF-SHA256 of the
 // secret. Who sees it learns neither the secret nor the info-hash.
-func (t *Ticket) Key() content.SHA1 {
-	key, err := hkdf.Key(sha256.New, t.Secret[:], nil, "tandem/v1 swarm key", len(content.SHA1{}))
+func SwarmKey(secret [32]byte) content.SHA1 {
+	key, err := hkdf.Key(sha256.New, secret[:], nil, "tandem/v1 swarm key", len(content.SHA1{}))
 	if err != nil { // only FIPS mode refuses, and never a 32-byte secret
 		panic("metainfo: derive swarm key: " + err.Error())
 	}
