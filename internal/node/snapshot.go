@@ -39,7 +39,8 @@ type Snapshot struct {
 	UpRate     float64 `json:"up_rate"`
 	FromPeers  int64   `json:"from_peers"` // payload bytes, FromLAN included
 	FromLAN    int64   `json:"from_lan"`
-	FromOrigin int64   `json:"from_server"`
+	FromOrigin int64   `json:"from_origin"`
+	FromServer int64   `json:"from_server"` // the same
 	ToPeers    int64   `json:"to_peers"`
 	Uploaded   int64   `json:"uploaded"`
 	Wasted     int64   `json:"wasted"`
@@ -170,6 +171,7 @@ func (s *Snapshot) fill(st transfer.Status) {
 	s.Rate, s.UpRate = st.Swarm.DownRate, st.Swarm.UpRate
 	s.FromPeers, s.FromLAN, s.FromOrigin, s.ToPeers = st.FromPeers, st.FromLAN, st.FromOrigin, st.ToPeers
 	s.Wasted, s.Copies, s.Limit, s.Best = st.Swarm.Wasted, st.Swarm.Copies, st.Limit, st.Best
+	s.FromServer = s.FromOrigin
 	s.sources(st)
 	s.Sources, s.Sinks, s.Finders = st.Sources, st.Sinks, st.Finders
 	for _, n := range st.Sinks {

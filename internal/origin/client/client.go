@@ -18,6 +18,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -65,7 +66,37 @@ type Client struct {
 	base     *url.URL // its path ends in "/"
 	http     *http.Client
 	answered atomic.Bool // the server has answered at least once
+	ends     atomic.Pointer[Ends]
 }
+
+// Ends are the addresses of a connection to a server, or to the proxy before it.
+type Ends struct{ Local, Server netip.Addr }
+
+// Ends returns those of the newest connection that our own transport made; zero: there was none yet.
+func (c *Client) Ends() Ends {
+	if e := c.ends.Load(); e != nil {
+		return *e
+	}
+	return Ends{}
+}
+
+// noting notes the ends of each connection that dial makes.
+func (c *Client) noting(dial dialer) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		local, lerr := netip.ParseAddrPort(conn.LocalAddr().String())
+		remote, rerr := netip.ParseAddrPort(conn.RemoteAddr().String())
+		if lerr == nil && rerr == nil {
+			c.ends.Store(&Ends{local.Addr().Unmap(), remote.Addr().Unmap()})
+		}
+		return conn, nil
+	}
+}
+
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // New makes a Client. Nothing is sent yet. Errors are of kind fault.Invalid.
 func New(cfg Config) (*Client, error) {
@@ -85,16 +116,22 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = time.Minute
 	}
+	c := &Client{base: base}
 	if cfg.Transport == nil {
-		if cfg.Transport, err = transport(cfg.CA); err != nil {
+		t, err := transport(cfg.CA)
+		if err != nil {
 			return nil, err
 		}
+		t.DialContext = c.noting(t.DialContext)
+		cfg.Transport = t
 	}
-	return &Client{cfg: cfg, base: base, http: &http.Client{
+	c.cfg = cfg
+	c.http = &http.Client{
 		Transport: cfg.Transport,
 		// A redirect would take the secret along, or silently drop it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}
+	return c, nil
 }
 
 // ParseURL reads the URL of a server and brings it into the form in which two of
@@ -121,7 +158,7 @@ func ParseURL(text string) (*url.URL, error) {
 
 // transport returns our own HTTP/1.1: its bodies are as fast as the connection,
 // and each of the parallel transfers has one to itself.
-func transport(ca []byte) (http.RoundTripper, error) {
+func transport(ca []byte) (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: dialTime, KeepAlive: 30 * time.Second, Control: dialControl}).DialContext,
@@ -173,6 +210,8 @@ type request struct {
 	// once says that the server must not do it twice: after the request was sent and no
 	// answer came, it is not sent again.
 	once bool
+	// ranged says that 300 Multiple Choices is an *Elsewhere.
+	ranged bool
 }
 
 // send sends r until the server has answered it or patience has run out. The
@@ -236,6 +275,9 @@ func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
 		return res, nil
 	}
 	defer res.Body.Close()
+	if r.ranged && res.StatusCode == http.StatusMultipleChoices {
+		return nil, readElsewhere(res)
+	}
 	return nil, readProblem(res)
 }
 

@@ -189,6 +189,12 @@ func (r *receiving) check(res *http.Response) error {
 
 // contentRange reads "bytes 5-9/10".
 func contentRange(v string) (start, size int64, ok bool) {
+	start, _, size, ok = contentSpan(v)
+	return start, size, ok
+}
+
+// contentSpan is contentRange with the last byte.
+func contentSpan(v string) (start, end, size int64, ok bool) {
 	v, ok = strings.CutPrefix(v, "bytes ")
 	span, total, ok2 := strings.Cut(v, "/")
 	first, last, ok3 := strings.Cut(span, "-")
@@ -196,7 +202,7 @@ func contentRange(v string) (start, size int64, ok bool) {
 	end, err2 := strconv.ParseInt(last, 10, 64)
 	size, err3 := strconv.ParseInt(total, 10, 64)
 	ok = ok && ok2 && ok3 && err1 == nil && err2 == nil && err3 == nil
-	return start, size, ok && 0 <= start && start <= end && end < size
+	return start, end, size, ok && 0 <= start && start <= end && end < size
 }
 
 // take appends what arrives; what arrived before a failure stays.
