@@ -63,15 +63,23 @@ func (a Audience) String() string {
 	return "none"
 }
 
-// ParseAudience reads the form String writes.
+// ParseAudience reads the form String writes of an audience that somebody may choose
+// for a share. Nobody chooses network: a server gives it to what its accounts may read.
 func ParseAudience(s string) (Audience, error) {
-	switch strings.ToLower(s) {
-	case "public":
-		return Public, nil
-	case "link":
-		return Link, nil
+	if a, ok := AudienceNamed(strings.ToLower(s)); ok && a != Network {
+		return a, nil
 	}
 	return 0, fmt.Errorf("audience %q is not link or public", s)
+}
+
+// AudienceNamed reads the form String writes of any audience, as servers say it.
+func AudienceNamed(s string) (Audience, bool) {
+	for _, a := range [...]Audience{Public, Link, Network} {
+		if a.String() == s {
+			return a, true
+		}
+	}
+	return 0, false
 }
 
 // Key identifies a peer for bans, limits, statistics and duplicate checks: the

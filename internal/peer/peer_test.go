@@ -47,7 +47,17 @@ func TestAudiences(t *testing.T) {
 			t.Errorf("ParseAudience(%q) = %v, %v", a, got, err)
 		}
 	}
-	if _, err := peer.ParseAudience("everyone"); err == nil {
-		t.Error("unknown audience accepted")
+	for _, a := range []peer.Audience{peer.Public, peer.Link, peer.Network} {
+		if got, ok := peer.AudienceNamed(a.String()); !ok || got != a {
+			t.Errorf("AudienceNamed(%q) = %v, %v", a, got, ok)
+		}
+	}
+	for _, bad := range []string{"everyone", "none", "", "network"} {
+		if _, err := peer.ParseAudience(bad); err == nil {
+			t.Errorf("audience %q may be chosen", bad)
+		}
+		if _, ok := peer.AudienceNamed(bad); ok && bad != "network" {
+			t.Errorf("there is an audience %q", bad)
+		}
 	}
 }
