@@ -25,8 +25,12 @@ run: build ## a long-running node
 	$(BIN) node
 
 .PHONY: demo
-demo: build ## one shares, three fetch, the first is killed, all finish
+demo: build ## a server, four fetch one link, the server is killed halfway, all finish
 	@scripts/demo
+
+.PHONY: demo-swarm
+demo-swarm: build ## without a server: one shares, three fetch, the first is killed, all finish
+	@scripts/demo-swarm
 
 .PHONY: test
 test: ## every test, once; installs what they need when run as root
@@ -57,6 +61,10 @@ bench-swarm: build ## beside real clients on shaped links (root); writes docs/be
 bench-server: build ## the server beside nginx, rclone and its bounds (root); writes docs/benchmarks.md
 	$(GO) run ./test/bench/server -tandem $(BIN) -out docs/benchmarks.md
 
+.PHONY: bench-hybrid
+bench-hybrid: build ## one link, both networks, beside curl, aria2, libtorrent (root); writes docs/benchmarks.md
+	$(GO) run ./test/bench/hybrid -tandem $(BIN) -out docs/benchmarks.md
+
 .PHONY: serve
 serve: build ## a central server on loopback, data in ./tandem-data
 	$(BIN) serve --data tandem-data
@@ -69,7 +77,7 @@ check: tools build ## formatting, vet, staticcheck, the rules of the house, and 
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
 	$(GO) test -count=1 ./internal/archtest
-	TANDEM_BIN=$(CURDIR)/$(BIN) CGO_ENABLED=1 $(GO) test -race -count=1 $$($(GO) list ./... | grep -v '/test/interop\|/test/crash\|/test/faults\|/test/browser\|/lab/real')
+	TANDEM_BIN=$(CURDIR)/$(BIN) CGO_ENABLED=1 $(GO) test -race -count=1 $$($(GO) list ./... | grep -v '/test/interop\|/test/hybrid\|/test/crash\|/test/faults\|/test/browser\|/lab/real')
 
 # Each fuzz target alone, since that is how go test runs them.
 .PHONY: fuzz
