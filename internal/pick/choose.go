@@ -26,8 +26,15 @@ func (p *Picker) Rarest(q *Peer, now time.Duration) (int, bool) {
 	if !q.full {
 		k = 1 // what is counted 0 times is with full peers only
 	}
+	runs := len(p.start) - 1
+	switch {
+	case q.spareNear && p.near.full > 0 || q.spareAll && p.seeds > 0:
+		runs = 0
+	case q.spareAll:
+		runs = 1
+	}
 	budget := lookAll
-	for ; k+1 < len(p.start) && budget > 0; k++ {
+	for ; k < runs && budget > 0; k++ {
 		lo, n := int(p.start[k]), int(p.start[k+1]-p.start[k])
 		if n == 0 {
 			continue
@@ -37,7 +44,7 @@ func (p *Picker) Rarest(q *Peer, now time.Duration) (int, bool) {
 		i := p.rand.IntN(n)
 		for range look {
 			piece := int(p.order[lo+i])
-			if q.Has(piece) && !q.Avoids(piece, now) {
+			if q.Has(piece) && !q.Avoids(piece, now) && !p.Bars(q, piece) {
 				return piece, true
 			}
 			if i++; i == n {
@@ -45,13 +52,26 @@ func (p *Picker) Rarest(q *Peer, now time.Duration) (int, bool) {
 			}
 		}
 	}
-	if budget == 0 || len(p.order) > lookOne {
+	if runs > 0 && (budget == 0 || len(p.order) > lookOne) {
 		if piece, ok := p.any(q, now); ok {
 			return piece, true
 		}
 	}
 	q.dry = now + dryFor
 	return 0, false
+}
+
+// RarestFrom is Rarest, except that next is chosen where it is no less rare than
+// what Rarest would choose.
+func (p *Picker) RarestFrom(q *Peer, next int, now time.Duration) (int, bool) {
+	piece, ok := p.Rarest(q, now)
+	if !ok || next >= p.n || p.pos[next] < 0 || p.weight[next] > p.weight[piece] {
+		return piece, ok
+	}
+	if !q.Has(next) || q.Avoids(next, now) || p.Bars(q, next) {
+		return piece, ok
+	}
+	return next, true
 }
 
 // any returns some open piece of the peer, 64 at a look.
@@ -62,9 +82,12 @@ func (p *Picker) any(q *Peer, now time.Duration) (int, bool) {
 		if !q.full {
 			word &= q.have[w]
 		}
+		if q.spareNear && p.near.some != nil {
+			word &^= p.near.some[w]
+		}
 		for ; word != 0; word &= word - 1 {
 			piece := w*64 + bits.TrailingZeros64(word)
-			if !q.Avoids(piece, now) {
+			if !q.Avoids(piece, now) && !p.Bars(q, piece) {
 				return piece, true
 			}
 		}

@@ -3,11 +3,13 @@
 // Algorithm: rarest first (BEP 3; Legout et al. 2006) with random ties over the
 // pieces nobody has started. Differs: partial pieces are not preferred, they
 // belong to the connection that started them (package swarm); peers that have
-// everything are counted once for all pieces, so that a seed costs nothing.
+// everything are counted once for all pieces, so that a seed costs nothing; a
+// piece that a peer says it is fetching counts as one it has (notices); origins,
+// which have everything, are not counted.
 //
-// Pieces are kept in one array sorted by how many peers announced them, with the
-// bounds of each count, so that an announcement moves one element and a choice
-// looks at the rarest pieces first.
+// Pieces are kept in one array sorted by how many peers announced them or fetch
+// them, with the bounds of each count, so that an announcement moves one element
+// and a choice looks at the rarest pieces first.
 package pick
 
 import (
@@ -23,16 +25,21 @@ type Picker struct {
 	rand *rand.Rand
 	n    int
 
-	peers []*Peer // in order of joining
-	seeds int     // peers with full set
+	peers   []*Peer // in order of joining
+	seeds   int     // peers with full set, origins left out
+	origins int
 
-	count []uint16 // per piece: peers without full that announced it
-	need  []uint64 // bit set
-	open  []uint64 // bit set, part of need
-	needs int      // members of need
+	count  []uint16 // per piece: peers without full that announced it
+	weight []uint16 // count, and how many say that they fetch it
+	need   []uint64 // bit set
+	open   []uint64 // bit set, part of need
+	needs  int      // members of need
+	found  int      // open pieces with a count
 
-	// order holds the open pieces sorted by count; those counted k times
-	// are order[start[k]:start[k+1]]. pos is a piece's place in it, or -1.
+	near nearby
+
+	// order holds the open pieces sorted by weight; those that weigh k are
+	// order[start[k]:start[k+1]]. pos is a piece's place in it, or -1.
 	order []int32
 	start []int32
 	pos   []int32
@@ -41,13 +48,14 @@ type Picker struct {
 // New returns a Picker over pieces 0..n-1, none of them needed.
 func New(n int, r *rand.Rand) *Picker {
 	p := &Picker{
-		rand:  r,
-		n:     n,
-		count: make([]uint16, n),
-		need:  make([]uint64, (n+63)/64),
-		open:  make([]uint64, (n+63)/64),
-		start: []int32{0, 0},
-		pos:   make([]int32, n),
+		rand:   r,
+		n:      n,
+		count:  make([]uint16, n),
+		weight: make([]uint16, n),
+		need:   make([]uint64, (n+63)/64),
+		open:   make([]uint64, (n+63)/64),
+		start:  []int32{0, 0},
+		pos:    make([]int32, n),
 	}
 	for i := range p.pos {
 		p.pos[i] = -1
@@ -55,18 +63,18 @@ func New(n int, r *rand.Rand) *Picker {
 	return p
 }
 
-// Count returns how many peers announced piece.
+// Count returns how many peers announced piece; origins are none.
 func (p *Picker) Count(piece int) int { return p.seeds + int(p.count[piece]) }
 
 // Needed returns the number of pieces needed.
 func (p *Picker) Needed() int { return p.needs }
 
-// Available returns the number of open pieces that some peer has.
+// Available returns the number of open pieces that some peer or origin has.
 func (p *Picker) Available() int {
-	if p.seeds > 0 {
+	if p.seeds+p.origins > 0 {
 		return len(p.order)
 	}
-	return len(p.order) - int(p.start[1])
+	return p.found
 }
 
 // Need makes piece needed and open.
@@ -149,75 +157,3 @@ func (p *Picker) Copies() float64 {
 }
 
 func has(set []uint64, i int) bool { return set[i>>6]>>(i&63)&1 != 0 }
-
-// place puts piece at slot i of order.
-func (p *Picker) place(i, piece int32) {
-	p.order[i] = piece
-	p.pos[piece] = i
-}
-
-// insert adds an open piece to its count's run by moving one element of every
-// run above it.
-func (p *Picker) insert(piece int32) {
-	k := int(p.count[piece])
-	p.grow(k)
-	p.order = append(p.order, piece)
-	hole := int32(len(p.order) - 1)
-	top := len(p.start) - 1
-	p.start[top]++
-	for j := top - 1; j > k; j-- {
-		first := p.start[j]
-		if first != hole {
-			p.place(hole, p.order[first])
-		}
-		hole = first
-		p.start[j]++
-	}
-	p.place(hole, piece)
-}
-
-// remove is the reverse of insert.
-func (p *Picker) remove(piece int32) {
-	hole := p.pos[piece]
-	p.pos[piece] = -1
-	for j := int(p.count[piece]) + 1; j < len(p.start); j++ {
-		p.start[j]--
-		if last := p.start[j]; last != hole {
-			p.place(hole, p.order[last])
-			hole = last
-		}
-	}
-	p.order = p.order[:len(p.order)-1]
-}
-
-// grow makes room for runs up to count k. start[len-1] is len(order).
-func (p *Picker) grow(k int) {
-	for len(p.start) < k+2 {
-		p.start = append(p.start, int32(len(p.order)))
-	}
-}
-
-func (p *Picker) increase(piece int) {
-	k := int(p.count[piece])
-	p.count[piece]++
-	if i := p.pos[piece]; i >= 0 {
-		p.grow(k + 1)
-		p.start[k+1]--
-		p.swap(i, p.start[k+1])
-	}
-}
-
-func (p *Picker) decrease(piece int) {
-	k := int(p.count[piece])
-	p.count[piece]--
-	if i := p.pos[piece]; i >= 0 {
-		p.swap(i, p.start[k])
-		p.start[k]++
-	}
-}
-
-func (p *Picker) swap(i, j int32) {
-	a, b := p.order[i], p.order[j]
-	p.place(i, b)
-	p.place(j, a)
-}

@@ -23,6 +23,7 @@ type conn struct {
 	peer *pick.Peer // what it announced
 
 	fetching
+	spared
 	serving
 	guarded
 	fouls fouls
@@ -97,6 +98,9 @@ func (s *Swarm) updateInterest(c *conn) {
 		return
 	}
 	c.weInterested = want
+	if c.caps.Origin {
+		return
+	}
 	if want {
 		s.emit(Action{Kind: SendInterest, Conn: c.id})
 	} else {

@@ -93,7 +93,7 @@ const (
 	Ban                            // as Drop, and refuse Key from now on
 	Complete                       // every wanted piece is verified; Conn is unused; emitted once
 	SendFetching                   // Block.Piece: we fetch it from an origin or from afar; only to peers with Tandem (R8)
-	SendFetched                    // Block.Piece: that is over, whatever came of it
+	SendFetched                    // Block.Piece: that is over and nothing came of it; otherwise SendHave says so
 )
 
 // Action is one thing for the driver to do.
@@ -135,7 +135,8 @@ type Stats struct {
 	Conns                []ConnStats
 }
 
-// Lost is a run of wanted pieces that nobody connected has, origins left out.
+// Lost is a run of wanted pieces that nobody connected has. There is none while an
+// origin is connected, and none names an origin as its holder.
 type Lost struct {
 	First, Last int
 	Holder      peer.Key  // who had them last; zero: nobody ever
@@ -165,7 +166,8 @@ const TickEvery = 100 * time.Millisecond
 //	PieceLost(now, piece)              the store can no longer read it, or a suspect piece is bad
 //	Sent(now, id, bytes)               the socket took bytes of Serve payload
 //	RTT(id, d)                         the transport's estimate
-//	PeerFetching(now, id, piece, on)   a peer with Tandem fetches piece from an origin or from afar, or does no longer
+//	PeerFetching(now, id, piece, on)   a peer with Tandem fetches piece from an origin or from afar, or does no longer;
+//	                                   PeerHave of the piece ends it as well
 //	Elsewhere(now, id, []Block, taken *Bitfield, after)  an origin will not give these blocks now; nor, for as long as after,
 //	                                   the pieces in taken (nil: none known); it asks to be left alone for after when taken is full
 //	Costly(now, id, bool)              an origin is to be asked only for what no connected peer has or fetches

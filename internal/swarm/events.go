@@ -29,6 +29,10 @@ func (s *Swarm) Connect(now time.Time, id ConnID, caps Caps) {
 		s.emit(Action{Kind: Ban, Conn: id, Reason: fault.Refused, Text: "was banned before"})
 		return
 	}
+	if caps.Origin {
+		s.connectOrigin(id, caps)
+		return
+	}
 	c := &conn{id: id, caps: caps, peer: s.picker.Join()}
 	c.chokesUs, c.choked = true, true
 	c.reqq, c.rtt = defaultReqQ, startRTT
@@ -36,6 +40,10 @@ func (s *Swarm) Connect(now time.Time, id ConnID, caps Caps) {
 	c.since, c.moved = s.now, s.now
 	s.conns[id] = c
 	s.list = append(s.list, c)
+	if caps.Near {
+		s.picker.SetNear(c.peer, true)
+	}
+	s.limit()
 	if s.guard.on && !caps.Fast {
 		c.shown = content.NewBitfield(s.geo.NumPieces())
 		s.emit(Action{Kind: Announce, Conn: id, Have: c.shown})
@@ -43,6 +51,7 @@ func (s *Swarm) Connect(now time.Time, id ConnID, caps Caps) {
 		return
 	}
 	s.emit(Action{Kind: Announce, Conn: id, Have: s.have})
+	s.tellNew(c)
 }
 
 // Disconnect says that a connection is gone, whoever closed it.
@@ -62,15 +71,20 @@ func (s *Swarm) leave(c *conn) {
 	s.active = slices.DeleteFunc(s.active, func(o *conn) bool { return o == c })
 	s.requeue(c)
 	s.giveBackAll(c, false)
+	s.holders.left(s, c)
+	if c.caps.Origin {
+		s.origins--
+	}
 	s.picker.Leave(c.peer)
 	s.guard.left(s, c)
+	s.limit()
 	s.fillAll()
 	s.serve()
 }
 
 // PeerHave says that the peer announced piece, which the driver range-checked.
 func (s *Swarm) PeerHave(now time.Time, id ConnID, piece int) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil {
 		return
 	}
@@ -90,7 +104,7 @@ func (s *Swarm) PeerHave(now time.Time, id ConnID, piece int) {
 // PeerBitfield says that the peer announced the set have, also by have-all or
 // have-none. The Swarm copies what it needs.
 func (s *Swarm) PeerBitfield(now time.Time, id ConnID, have *content.Bitfield) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil {
 		return
 	}
@@ -103,7 +117,7 @@ func (s *Swarm) PeerBitfield(now time.Time, id ConnID, have *content.Bitfield) {
 // PeerChoke says whether the peer chokes us. What was asked of a peer that
 // chokes is lost, unless Fast promises an answer to each request.
 func (s *Swarm) PeerChoke(now time.Time, id ConnID, choked bool) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil || c.chokesUs == choked {
 		return
 	}
@@ -156,7 +170,7 @@ func (s *Swarm) PeerReject(now time.Time, id ConnID, b Block) {
 
 // PeerAllowed says that piece may be asked for while choked (BEP 6).
 func (s *Swarm) PeerAllowed(now time.Time, id ConnID, piece int) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil || piece < 0 || piece >= s.geo.NumPieces() {
 		return
 	}
@@ -193,17 +207,3 @@ func (s *Swarm) Pause(now time.Time, paused bool) {
 		s.fillAll()
 	}
 }
-
-// PeerFetching says that a tandem peer fetches piece from an origin or from afar, or no longer does.
-func (s *Swarm) PeerFetching(now time.Time, _ ConnID, _ int, _ bool) { s.clock(now) }
-
-// Elsewhere says that an origin will not give blocks now.
-func (s *Swarm) Elsewhere(now time.Time, _ ConnID, _ []Block, _ *content.Bitfield, _ time.Duration) {
-	s.clock(now)
-}
-
-// Costly says whether an origin is to be spared.
-func (s *Swarm) Costly(now time.Time, _ ConnID, _ bool) { s.clock(now) }
-
-// Lost returns the wanted pieces that nobody connected has.
-func (s *Swarm) Lost() []Lost { return nil }

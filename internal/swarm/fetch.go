@@ -24,6 +24,10 @@ func (s *Swarm) fill(c *conn) {
 	if c.gone || !s.mayAsk(c) {
 		return
 	}
+	if c.caps.Origin {
+		s.fillOrigin(c)
+		return
+	}
 	for c.out.len() < s.depth(c) && s.askOne(c) {
 	}
 }
@@ -50,7 +54,7 @@ func (s *Swarm) askOne(c *conn) bool {
 			return true
 		}
 	}
-	piece, ok := s.picker.Rarest(c.peer, s.now)
+	piece, ok := s.rarest(c)
 	if ok && c.parole && s.defers(c, piece) {
 		return false
 	}
@@ -90,7 +94,8 @@ func (s *Swarm) askAllowed(c *conn) bool {
 
 // mayShare reports whether c can fetch single blocks of p.
 func (s *Swarm) mayShare(c *conn, p *partial) bool {
-	return p.free > 0 && !p.alone && c.peer.Has(p.piece) && !c.peer.Avoids(p.piece, s.now)
+	return p.free > 0 && !p.alone && c.peer.Has(p.piece) && !c.peer.Avoids(p.piece, s.now) &&
+		!s.picker.Bars(c.peer, p.piece)
 }
 
 // findOrphan returns the orphan of c's peer that is nearest to its end.
@@ -216,7 +221,7 @@ func (s *Swarm) latest(o, c *conn) (ask, time.Duration) {
 		if p == nil || p.alone || p.blocks[a.block].copies > 1 {
 			continue
 		}
-		if !c.peer.Has(p.piece) || c.peer.Avoids(p.piece, s.now) {
+		if !c.peer.Has(p.piece) || c.peer.Avoids(p.piece, s.now) || s.picker.Bars(c.peer, p.piece) {
 			continue
 		}
 		if o.snubbed || o.chokesUs {

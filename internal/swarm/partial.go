@@ -33,7 +33,8 @@ type partial struct {
 	judging bool
 	senders []sender
 	began   time.Duration
-	index   int // in Swarm.partials; -1 when closed
+	told    audience // who knows that we fetch it
+	index   int      // in Swarm.partials; -1 when closed
 }
 
 // start begins a piece for c.
@@ -88,6 +89,9 @@ func (s *Swarm) settle(p *partial) {
 		s.wasted += int64(p.got) * content.BlockSize
 		s.discard(p)
 	}
+	if p.told > 0 && p.orphan && !s.underway(p) {
+		s.untell(p)
+	}
 	untouched := p.free == len(p.blocks)
 	if orphan := p.owner == nil && p.free > 0 && !p.closed; orphan != p.orphan {
 		p.orphan = orphan
@@ -108,6 +112,7 @@ func (s *Swarm) forget(p *partial) {
 	if p.owner != nil {
 		p.owner.own, p.owner = nil, nil
 	}
+	s.untell(p)
 	if p.orphan {
 		p.orphan = false
 		s.orphans--
@@ -167,6 +172,9 @@ func (s *Swarm) take(c *conn, p *partial, block int) {
 	}
 	c.out.push(ask{int32(p.piece), int32(block), s.now})
 	s.outstanding++
+	if c.distant {
+		s.tell(c, p)
+	}
 	s.emit(Action{Kind: SendRequest, Conn: c.id, Block: s.block(p.piece, block)})
 	if p.free == 0 {
 		s.settle(p)

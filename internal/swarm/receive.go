@@ -126,6 +126,7 @@ func (s *Swarm) PieceVerified(now time.Time, piece int, ok bool) {
 		return
 	}
 	s.absolve(p)
+	p.told = noneTold // the announcement says it
 	s.forget(p)
 	s.have.Set(piece)
 	s.haveWanted++

@@ -60,6 +60,10 @@ type Swarm struct {
 	waitConn []*conn
 	refill   []*conn // whose requests were just answered by others
 
+	nears   int // near sources: what is not near is spared while there are any
+	origins int
+	holders holders
+
 	guard  guard
 	banned keySet
 	parole keySet
@@ -141,6 +145,14 @@ func (s *Swarm) at(now time.Time, id ConnID) *conn {
 	return s.conns[id]
 }
 
+// peerAt is at, for what only peers say: nil for an origin too.
+func (s *Swarm) peerAt(now time.Time, id ConnID) *conn {
+	if c := s.at(now, id); c != nil && !c.caps.Origin {
+		return c
+	}
+	return nil
+}
+
 // clock notes the time of an event. Time never goes back.
 func (s *Swarm) clock(now time.Time) {
 	if s.epoch.IsZero() {
@@ -204,6 +216,8 @@ func (s *Swarm) Stats() Stats {
 			Choked:       c.choked,
 			Interested:   c.interested,
 			WeInterested: c.weInterested,
+			Origin:       c.caps.Origin,
+			Near:         c.caps.Near,
 		})
 	}
 	return st

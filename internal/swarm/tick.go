@@ -20,8 +20,10 @@ func (s *Swarm) Tick(now time.Time) {
 	s.tickJudging()
 	for _, c := range s.list {
 		c.peer.Expire(s.now)
+		s.picker.ExpireNotices(c.peer, s.now)
 		s.stall(c)
 	}
+	s.tickSpared()
 	s.guard.tick(s)
 	s.rotate()
 	s.tickServe()
@@ -51,6 +53,10 @@ func (s *Swarm) stall(c *conn) {
 		return
 	}
 	limit := patience * c.expected()
+	if c.caps.Origin {
+		s.stallOrigin(c, limit)
+		return
+	}
 	if s.now-c.waiting > max(snubAfter, limit) {
 		c.snubbed = true
 		c.waiting = s.now

@@ -14,7 +14,7 @@ const maxRequest = 128 << 10
 // PeerInterest says whether the peer is interested in us. Everybody interested
 // is unchoked unless MaxUnchoked says otherwise.
 func (s *Swarm) PeerInterest(now time.Time, id ConnID, interested bool) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil {
 		return
 	}
@@ -99,7 +99,7 @@ func (s *Swarm) rotate() {
 // PeerRequest takes a request with any numbers a peer can send. With Fast every
 // request gets its block or a reject.
 func (s *Swarm) PeerRequest(now time.Time, id ConnID, b Block) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil {
 		return
 	}
@@ -144,7 +144,7 @@ func (s *Swarm) refuse(c *conn, b Block) {
 
 // PeerCancel takes back a request of the peer, unless it was handed over.
 func (s *Swarm) PeerCancel(now time.Time, id ConnID, b Block) {
-	c := s.at(now, id)
+	c := s.peerAt(now, id)
 	if c == nil {
 		return
 	}
