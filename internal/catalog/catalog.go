@@ -64,6 +64,11 @@ type Tx struct {
 	Links       Links
 	Audit       Audit
 	Settings    Settings
+
+	Layers       Layers
+	Capabilities Capabilities
+	Ledger       Ledger
+	Keepers      Keepers
 }
 
 // Settings are single values by name.

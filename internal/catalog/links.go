@@ -41,9 +41,24 @@ type Link struct {
 	Note         string
 	Revoked      time.Time // zero: not
 	Torrent      TorrentState
+
+	Copies int  // live copies wanted beside the server's
+	V1     bool // its .torrent is without the v2 half
+	// Pending is the path, from the collection's root, of what is still to be uploaded; Node is 0
+	// until then, so that the link leads nowhere.
+	Pending string
+	Meta    Metadata // read only
 }
 
-// TorrentState says how far the .torrent of a public link is.
+// Metadata is what the .torrent of a link says, in short.
+type Metadata struct {
+	Share content.Hash // the v2 info-hash; without a v2 half the SHA-1 and zeros
+	V1    content.SHA1 // zero without a v1 half
+	Print content.Hash // of the content that is described, names and roots
+	Total int64        // bytes of content
+}
+
+// TorrentState says how far the metadata of a link is.
 type TorrentState uint8
 
 // The states.
@@ -61,7 +76,7 @@ type Links interface {
 	LinkByToken(string) (Link, error)
 	LinksOf(UserID) ([]Link, error)       // newest first
 	LinksIn(CollectionID) ([]Link, error) // newest first
-	UpdateLink(Link) error                // expires, password, max downloads, max bytes, note, revoked
+	UpdateLink(Link) error                // expires, password, max downloads, max bytes, note, revoked, copies
 
 	// BeginDownload counts a download of a limited link before its first byte and returns fault.Gone when
 	// none is left. remote may go on with it (ContinueDownload) until expires.
@@ -74,9 +89,20 @@ type Links interface {
 	// AddBytes counts received bytes of an upload link; fault.Quota when past MaxBytes. Negative gives back.
 	AddBytes(LinkID, int64) error
 
-	SetTorrent(id LinkID, state TorrentState, torrent []byte) error
+	// SetTorrent says how far the metadata is. torrent, which names neither trackers nor web seeds, and m
+	// replace what is there only with TorrentMade.
+	SetTorrent(id LinkID, state TorrentState, torrent []byte, m Metadata) error
 	Torrent(LinkID) ([]byte, error)
 	TorrentsWanted(limit int) ([]Link, error)
+
+	// PublicLinks returns public links that are not revoked and have this v1 or truncated v2 info-hash.
+	PublicLinks(key content.SHA1, limit int) ([]Link, error)
+	// PendingLinks returns links that are not revoked and whose content is still to come.
+	PendingLinks(limit int) ([]Link, error)
+	// SettleLink ends a link's waiting for its content, which is at node.
+	SettleLink(LinkID, NodeID) error
+	// CopiedLinks returns links that are not revoked, want copies and have metadata.
+	CopiedLinks(limit int) ([]Link, error)
 }
 
 // Entry is one line of the audit log. Text fields hold no secrets.

@@ -69,7 +69,13 @@ func (s *Server) Login(ctx context.Context, c Caller, name, password, agent stri
 }
 
 // nobody is c before it proved anything.
-func nobody(c Caller) Caller { return Caller{Remote: c.Remote, Request: c.Request} }
+func nobody(c Caller) Caller { return Caller{}.asking(c) }
+
+// asking is c with what is the request's own, not the credential's, of r.
+func (c Caller) asking(r Caller) Caller {
+	c.Remote, c.Request, c.Node = r.Remote, r.Request, r.Node
+	return c
+}
 
 // passwordOf finds an account and its password by name; both are zero where there is none.
 func passwordOf(tx *catalog.Tx, name string) (u catalog.User, cred catalog.Credential, err error) {

@@ -19,7 +19,7 @@ func (s *Server) Authenticate(ctx context.Context, c Caller, secret string) (Cal
 	c = nobody(c)
 	hash, now, gen := hashSecret(secret), s.now(), s.people.access.Load()
 	if known, ok := s.people.known.get(hash, gen, now); ok {
-		known.Remote, known.Request = c.Remote, c.Request
+		known = known.asking(c)
 		return known, s.stillValid(known)
 	}
 	if _, ok := s.people.strange.get(hash, 0, now); ok {

@@ -67,8 +67,7 @@ func (s *Server) ByLink(ctx context.Context, c Caller, token, proof string) (Cal
 	key := shown{token, proof}
 	if len(proof) <= 256 {
 		if in, ok := s.links.known.get(key, gen, now); ok && !ranOut(in.Link.Expires, now) {
-			in.Remote, in.Request = c.Remote, c.Request
-			return in, nil
+			return in.asking(c), nil
 		}
 	}
 	if !linkTokenLike(token) {

@@ -22,6 +22,7 @@ import (
 	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
+	"tandem/internal/peer"
 	"tandem/internal/policy"
 	"tandem/internal/store"
 )
@@ -60,6 +61,7 @@ type Server struct {
 	people people
 	files  files
 	links  linkDesk
+	swarm  swarmDesk
 }
 
 // Caller is who asks, proven by Authenticate or ByLink. The zero Caller with
@@ -72,6 +74,10 @@ type Caller struct {
 	Link    *catalog.Link
 	Remote  netip.Addr
 	Request string // request ID
+
+	// Node is who a request for content says it is for; nothing proves it. Ranges for a node whose
+	// download of a limited link was counted when it joined are not counted again.
+	Node peer.ID
 
 	proof content.Hash // of the session's or token's secret: renew finds it again
 }

@@ -63,7 +63,7 @@ func (s *Server) makeTorrent(ctx context.Context) (made bool, _ error) {
 		if err := tx.Settings.Set(torrentKey(l.ID), ""); err != nil {
 			return err
 		}
-		return tx.Links.SetTorrent(l.ID, state, data)
+		return tx.Links.SetTorrent(l.ID, state, data, catalog.Metadata{})
 	})
 	return err == nil, err
 }

@@ -63,7 +63,7 @@ func fillFiles(t *testing.T, c catalog.Catalog, owner catalog.UserID) {
 			tx.Uploads.CreateUpload(up),
 			tx.Uploads.CreateUpload(bare),
 			tx.Links.BeginDownload(limited, "192.0.2.7", 17, day(), day().Add(time.Hour)),
-			tx.Links.SetTorrent(open, catalog.TorrentMade, []byte("d4:info\x00\xffe")),
+			tx.Links.SetTorrent(open, catalog.TorrentMade, []byte("d4:info\x00\xffe"), catalog.Metadata{Share: hash(7), V1: content.SHA1{7, 8}, Print: hash(8), Total: 17}),
 		)
 	})
 }

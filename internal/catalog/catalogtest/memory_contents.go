@@ -298,7 +298,7 @@ func (m *memory) updateLink(l catalog.Link) error {
 		return err
 	}
 	old.Expires, old.Password, old.MaxDownloads, old.MaxBytes = l.Expires, l.Password, l.MaxDownloads, l.MaxBytes
-	old.Note, old.Revoked = l.Note, l.Revoked
+	old.Note, old.Revoked, old.Copies = l.Note, l.Revoked, l.Copies
 	return nil
 }
 
@@ -353,13 +353,14 @@ func (m *memory) addBytes(id catalog.LinkID, n int64) error {
 	return nil
 }
 
-func (m *memory) setTorrent(id catalog.LinkID, state catalog.TorrentState, torrent []byte) error {
+func (m *memory) setTorrent(id catalog.LinkID, state catalog.TorrentState, torrent []byte, meta catalog.Metadata) error {
 	l, err := known(m.links, id)
 	if err != nil {
 		return err
 	}
-	l.Torrent = state
-	m.torrents[id] = torrent
+	if l.Torrent = state; state == catalog.TorrentMade {
+		l.Meta, m.torrents[id] = meta, torrent
+	}
 	return nil
 }
 

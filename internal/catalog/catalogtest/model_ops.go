@@ -384,9 +384,10 @@ func (h *history) addBytes() {
 
 func (h *history) setTorrent() {
 	id, state := h.linkID(), catalog.TorrentState(h.pick("state", 4))
-	var torrent []byte
-	if state == catalog.TorrentMade {
-		torrent = []byte("d4:infoe" + time.Duration(h.serial).String())
+	torrent := []byte("d4:infoe" + time.Duration(h.serial).String())
+	meta := catalog.Metadata{Share: hash(byte(h.pick("share", 4))), Print: hash(byte(h.serial)), Total: int64(h.serial)}
+	if h.pick("v1", 2) == 1 {
+		meta.V1 = content.SHA1{1, byte(h.pick("sha1", 4))}
 	}
-	h.failed("set torrent", h.tx.Links.SetTorrent(id, state, torrent), h.m.setTorrent(id, state, torrent))
+	h.failed("set torrent", h.tx.Links.SetTorrent(id, state, torrent, meta), h.m.setTorrent(id, state, torrent, meta))
 }

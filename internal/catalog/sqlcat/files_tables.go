@@ -31,6 +31,7 @@ func fileTables() []table {
 			"id int", "token text", "kind text", "node int", "collection int", "audience int", "made_by int",
 			"created int", "expires int", "password text", "max_downloads int", "downloads int",
 			"max_bytes int", "bytes int", "note text", "revoked int", "torrent_state int", "torrent blob",
+			"copies int", "v1_only int", "pending text", "share blob", "key1 blob", "key2 blob", "print blob", "total int",
 		}},
 		{name: "link_downloads", order: "link, remote", columns: []string{
 			"link int", "remote text", "size int", "had int", "expires int",

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"tandem/internal/catalog"
+	"tandem/internal/content"
 	"tandem/internal/fault"
+	"tandem/internal/peer"
 )
 
 type links struct{ *tx }
@@ -14,23 +16,30 @@ type links struct{ *tx }
 func newLinks(t *tx) catalog.Links { return links{t} }
 
 const linkColumns = `id, token, kind, node, collection, audience, made_by, created, expires, password,
-	max_downloads, downloads, max_bytes, bytes, note, revoked, torrent_state`
+	max_downloads, downloads, max_bytes, bytes, note, revoked, torrent_state,
+	copies, v1_only, pending, share, key1, print, total`
 
 func readLink(r row, l *catalog.Link) error {
 	return r.to(&l.ID, &l.Token, &l.Kind, &l.Node, &l.Collection, &l.Audience, &l.By, &l.Created, &l.Expires, &l.Password,
-		&l.MaxDownloads, &l.Downloads, &l.MaxBytes, &l.Bytes, &l.Note, &l.Revoked, &l.Torrent)
+		&l.MaxDownloads, &l.Downloads, &l.MaxBytes, &l.Bytes, &l.Note, &l.Revoked, &l.Torrent,
+		&l.Copies, &l.V1, &l.Pending, &l.Meta.Share, &l.Meta.V1, &l.Meta.Print, &l.Meta.Total)
 }
 
 // CreateLink implements catalog.Links.
 func (t links) CreateLink(l catalog.Link) (catalog.LinkID, error) {
-	if err := t.scan(into{&l.Collection}, `SELECT collection FROM nodes WHERE id = ?`, l.Node); err != nil {
+	if l.Pending != "" {
+		if err := t.scan(into{&l.Collection}, `SELECT id FROM collections WHERE id = ?`, l.Collection); err != nil {
+			return 0, about(err, "link into collection %d", l.Collection)
+		}
+		l.Node = 0
+	} else if err := t.scan(into{&l.Collection}, `SELECT collection FROM nodes WHERE id = ?`, l.Node); err != nil {
 		return 0, about(err, "link to node %d", l.Node)
 	}
 	id, err := t.insert(`INSERT INTO links (token, kind, node, collection, audience, made_by, created, expires, password,
-			max_downloads, max_bytes, note, revoked, torrent_state)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
-		l.Token, l.Kind, l.Node, l.Collection, l.Audience, l.By, l.Created, l.Expires, l.Password,
-		l.MaxDownloads, l.MaxBytes, l.Note, l.Revoked, l.Torrent)
+			max_downloads, max_bytes, note, revoked, torrent_state, copies, v1_only, pending)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
+		l.Token, l.Kind, int64(l.Node), l.Collection, l.Audience, l.By, l.Created, l.Expires, l.Password,
+		l.MaxDownloads, l.MaxBytes, l.Note, l.Revoked, l.Torrent, l.Copies, l.V1, l.Pending)
 	return catalog.LinkID(id), about(err, "link to node %d", l.Node)
 }
 
@@ -58,8 +67,8 @@ func (t links) LinksIn(id catalog.CollectionID) ([]catalog.Link, error) {
 
 // UpdateLink implements catalog.Links.
 func (t links) UpdateLink(l catalog.Link) error {
-	return about(t.must(`UPDATE links SET expires = ?, password = ?, max_downloads = ?, max_bytes = ?, note = ?, revoked = ? WHERE id = ?`,
-		l.Expires, l.Password, l.MaxDownloads, l.MaxBytes, l.Note, l.Revoked, l.ID), "link %d", l.ID)
+	return about(t.must(`UPDATE links SET expires = ?, password = ?, max_downloads = ?, max_bytes = ?, note = ?, revoked = ?, copies = ? WHERE id = ?`,
+		l.Expires, l.Password, l.MaxDownloads, l.MaxBytes, l.Note, l.Revoked, l.Copies, l.ID), "link %d", l.ID)
 }
 
 // BeginDownload implements catalog.Links. The download has size to give from
@@ -124,8 +133,16 @@ func (t links) AddBytes(id catalog.LinkID, n int64) error {
 }
 
 // SetTorrent implements catalog.Links.
-func (t links) SetTorrent(id catalog.LinkID, state catalog.TorrentState, torrent []byte) error {
-	return about(t.must(`UPDATE links SET torrent_state = ?, torrent = ? WHERE id = ?`, state, torrent, id), "link %d", id)
+func (t links) SetTorrent(id catalog.LinkID, state catalog.TorrentState, torrent []byte, m catalog.Metadata) error {
+	if state != catalog.TorrentMade {
+		return about(t.must(`UPDATE links SET torrent_state = ? WHERE id = ?`, state, id), "link %d", id)
+	}
+	var key2 content.SHA1 // none where the share is named by its v1 hash
+	if m.V1.IsZero() || m.Share.Truncated() != m.V1 {
+		key2 = m.Share.Truncated()
+	}
+	return about(t.must(`UPDATE links SET torrent_state = ?, torrent = ?, share = ?, key1 = ?, key2 = ?, print = ?, total = ? WHERE id = ?`,
+		state, torrent, m.Share, m.V1, key2, m.Print, m.Total, id), "link %d", id)
 }
 
 // Torrent implements catalog.Links.
@@ -141,4 +158,30 @@ func (t links) Torrent(id catalog.LinkID) ([]byte, error) {
 // TorrentsWanted implements catalog.Links.
 func (t links) TorrentsWanted(limit int) ([]catalog.Link, error) {
 	return list(t.tx, readLink, `SELECT `+linkColumns+` FROM links WHERE torrent_state = 1 AND revoked = 0 ORDER BY id LIMIT ?`, max(limit, 0))
+}
+
+// PublicLinks implements catalog.Links.
+func (t links) PublicLinks(key content.SHA1, limit int) ([]catalog.Link, error) {
+	if key.IsZero() {
+		return nil, nil
+	}
+	return list(t.tx, readLink, `SELECT `+linkColumns+` FROM links
+		WHERE (key1 = ? OR key2 = ?) AND audience = ? AND revoked = 0 ORDER BY id LIMIT ?`, key, key, peer.Public, max(limit, 0))
+}
+
+// PendingLinks implements catalog.Links.
+func (t links) PendingLinks(limit int) ([]catalog.Link, error) {
+	return list(t.tx, readLink, `SELECT `+linkColumns+` FROM links WHERE pending <> '' AND revoked = 0 ORDER BY id LIMIT ?`, max(limit, 0))
+}
+
+// SettleLink implements catalog.Links.
+func (t links) SettleLink(id catalog.LinkID, node catalog.NodeID) error {
+	return about(t.must(`UPDATE links SET node = ?, pending = '' WHERE id = ? AND pending <> ''
+		AND EXISTS (SELECT 1 FROM nodes WHERE nodes.id = ? AND nodes.collection = links.collection)`, node, id, node), "link %d", id)
+}
+
+// CopiedLinks implements catalog.Links.
+func (t links) CopiedLinks(limit int) ([]catalog.Link, error) {
+	return list(t.tx, readLink, `SELECT `+linkColumns+` FROM links
+		WHERE copies > 0 AND revoked = 0 AND torrent_state = ? ORDER BY id LIMIT ?`, catalog.TorrentMade, max(limit, 0))
 }

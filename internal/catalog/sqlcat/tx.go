@@ -251,5 +251,10 @@ func (t *tx) roles() *catalog.Tx {
 		Links:       newLinks(t),
 		Audit:       audit{t},
 		Settings:    settings{t},
+
+		Layers:       layers{t},
+		Capabilities: capabilities{t},
+		Ledger:       ledger{t},
+		Keepers:      keepers{t},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tandem/internal/capability"
 	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
@@ -19,8 +20,8 @@ type number interface {
 
 // value returns the database's form of an argument: times are microseconds
 // since 1970 and 0 for the zero Time, durations microseconds, truth is 0 or 1,
-// the id 0 is NULL so that it may stand in a foreign key, so are no bytes, a
-// hash is 32 bytes.
+// the id 0 is NULL so that it may stand in a foreign key, so are no bytes and the
+// zero SHA-1, a hash, peer ID or source is its bytes.
 func value(a any) (any, error) {
 	switch a := a.(type) {
 	case string:
@@ -44,6 +45,15 @@ func value(a any) (any, error) {
 	case time.Duration:
 		return a.Microseconds(), nil
 	case content.Hash:
+		return a[:], nil
+	case content.SHA1:
+		if a.IsZero() {
+			return nil, nil
+		}
+		return a[:], nil
+	case peer.ID:
+		return a[:], nil
+	case capability.Source:
 		return a[:], nil
 	case catalog.UserID:
 		return ref(a), nil
@@ -115,7 +125,13 @@ func target(d any) any {
 	case *time.Duration:
 		return span{d}
 	case *content.Hash:
-		return digest{d}
+		return digest(d[:])
+	case *content.SHA1:
+		return digest(d[:])
+	case *peer.ID:
+		return digest(d[:])
+	case *capability.Source:
+		return digest(d[:])
 	case *int:
 		return count[int]{d}
 	case *int64:
@@ -150,7 +166,7 @@ type (
 	truth           struct{ to *bool }
 	clock           struct{ to *time.Time }
 	span            struct{ to *time.Duration }
-	digest          struct{ to *content.Hash }
+	digest          []byte
 	count[T number] struct{ to *T }
 )
 
@@ -194,14 +210,14 @@ func (c count[T]) Scan(src any) error {
 
 // Scan makes a digest a sql.Scanner.
 func (d digest) Scan(src any) error {
-	*d.to = content.Hash{}
+	clear(d)
 	if src == nil {
 		return nil
 	}
 	b, ok := src.([]byte)
-	if !ok || len(b) != len(d.to) {
-		return fault.Errorf(fault.Corrupt, "a hash of %d bytes", len(b))
+	if !ok || len(b) != len(d) {
+		return fault.Errorf(fault.Corrupt, "%d bytes where %d belong", len(b), len(d))
 	}
-	copy(d.to[:], b)
+	copy(d, b)
 	return nil
 }

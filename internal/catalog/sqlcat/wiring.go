@@ -1,9 +1,11 @@
 package sqlcat
 
+import "slices"
+
 // tables lists what Dump writes and Load reads, each table behind those it
 // refers to.
 func tables() []table {
-	return append(accountTables(), fileTables()...)
+	return slices.Concat(accountTables(), fileTables(), swarmTables())
 }
 
 // checks lists what Check looks for.
