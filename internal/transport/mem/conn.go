@@ -3,7 +3,6 @@ package mem
 import (
 	"bytes"
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,12 +23,14 @@ type conn struct {
 	id            peer.ID
 	key           content.SHA1
 	audience      peer.Audience
+	shown         []byte
 	outgoing      bool
 	once          sync.Once
 }
 
 var (
 	_ transport.Conn          = (*conn)(nil)
+	_ transport.Guarded       = (*conn)(nil)
 	_ transport.Meter         = (*conn)(nil)
 	_ transport.BuffersWriter = (*conn)(nil)
 )
@@ -40,6 +41,7 @@ func (c *conn) Key() content.SHA1       { return c.key }
 func (c *conn) Path() transport.Path    { return transport.PathMem }
 func (c *conn) Remote() netip.AddrPort  { return c.remote }
 func (c *conn) Outgoing() bool          { return c.outgoing }
+func (c *conn) Shown() []byte           { return c.shown }
 func (c *conn) LocalAddr() net.Addr     { return net.TCPAddrFromAddrPort(c.local) }
 func (c *conn) RemoteAddr() net.Addr    { return net.TCPAddrFromAddrPort(c.remote) }
 
@@ -105,8 +107,8 @@ func (h *Host) Dial(ctx context.Context, to transport.Target) (transport.Conn, e
 }
 
 func (h *Host) dial(ctx context.Context, to transport.Target) (*conn, error) {
-	if to.Audience != peer.Public && to.Audience != peer.Link {
-		return nil, fault.Errorf(fault.Invalid, "no way to dial for audience %s", to.Audience)
+	if err := transport.CheckTarget(to); err != nil {
+		return nil, err
 	}
 	if to.Global && !transport.IsGlobal(to.Addr.Addr()) {
 		return nil, fault.Errorf(fault.Permission, "a source on the Internet named an address in a local network")
@@ -118,12 +120,17 @@ func (h *Host) dial(ctx context.Context, to transport.Target) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.judge(h, to); err != nil {
+	papers, err := l.judge(h, to)
+	if err != nil {
 		return nil, err
 	}
 	ours, theirs, err := h.join(l, to)
 	if err != nil {
 		return nil, err
+	}
+	ours.shown, theirs.shown = papers.server, papers.client
+	if to.Audience != peer.Public {
+		theirs.audience = papers.audience
 	}
 	select {
 	case l.ready <- theirs:
@@ -212,10 +219,10 @@ func (h *Host) join(l *listener, to transport.Target) (ours, theirs *conn, err e
 	there, back := newPipe(h, l.host, cut), newPipe(l.host, h, cut)
 	ours = &conn{host: h, in: back, out: there, local: from, remote: l.addr, audience: to.Audience, outgoing: true}
 	theirs = &conn{host: l.host, in: there, out: back, local: l.addr, remote: from, audience: to.Audience}
-	if to.Audience == peer.Link {
+	if to.Audience != peer.Public {
 		ours.id, theirs.id = l.host.id, h.id
 	}
-	if to.Audience == peer.Link || to.MSE {
+	if to.Audience != peer.Public || to.MSE {
 		ours.key, theirs.key = to.Key, to.Key
 	}
 	h.conns[ours] = struct{}{}
@@ -231,32 +238,6 @@ type listener struct {
 	ready  chan *conn
 	done   chan struct{}
 	once   sync.Once
-}
-
-// judge checks what the handshakes of the other drivers prove.
-func (l *listener) judge(from *Host, to transport.Target) error {
-	switch {
-	case to.Audience == peer.Link:
-		share, ok := l.shares.Share(to.Key)
-		if !ok || subtle.ConstantTimeCompare(share.Secret[:], to.Secret[:]) != 1 {
-			return fault.Errorf(fault.Refused, "peer does not share this, or the ticket's secret is wrong")
-		}
-		id := l.host.ID()
-		if !to.Want.IsZero() && to.Want != id {
-			return fault.Errorf(fault.Refused, "peer is %s, want %s", id.Short(), to.Want.Short())
-		}
-		if id == from.ID() {
-			return fault.Errorf(fault.Refused, "the other side is this node")
-		}
-	case to.MSE:
-		for key := range l.shares.PublicKeys() {
-			if key == to.Key {
-				return nil
-			}
-		}
-		return fault.Errorf(fault.Refused, "peer does not share this")
-	}
-	return nil
 }
 
 // Accept implements transport.Listener.

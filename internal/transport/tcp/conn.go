@@ -11,12 +11,14 @@ import (
 	"tandem/internal/content"
 	"tandem/internal/peer"
 	"tandem/internal/transport"
+	"tandem/internal/transport/tlspeer"
 )
 
 var (
 	_ transport.Conn          = (*plain)(nil)
 	_ transport.Conn          = (*stream)(nil)
 	_ transport.Conn          = (*link)(nil)
+	_ transport.Guarded       = (*link)(nil)
 	_ transport.Meter         = (*plain)(nil)
 	_ transport.Meter         = (*stream)(nil)
 	_ transport.Meter         = (*link)(nil)
@@ -129,15 +131,19 @@ func (s *stream) Close() error { return s.closer.do(s.tcp.Close) }
 type link struct {
 	*tls.Conn
 	facts
+	shown  []byte
 	wire   *tlsWire
 	joiner joiner
 	closer closer
 }
 
-func newLink(f facts, wire *tlsWire, c *tls.Conn) *link {
+func newLink(f facts, wire *tlsWire, s *tlspeer.Session) *link {
 	f.path = transport.PathTLS
-	return &link{Conn: c, facts: f, wire: wire, closer: closer{release: f.release}}
+	return &link{Conn: s.Conn, facts: f, shown: s.Shown, wire: wire, closer: closer{release: f.release}}
 }
+
+// Shown implements transport.Guarded.
+func (l *link) Shown() []byte { return l.shown }
 
 // Write implements net.Conn.
 func (l *link) Write(b []byte) (n int, err error) {

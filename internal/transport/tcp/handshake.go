@@ -93,7 +93,7 @@ func (l *listener) findKey(try func([]byte) bool) content.SHA1 {
 	return content.SHA1{}
 }
 
-// acceptLink answers TLS for link shares.
+// acceptLink answers TLS for shares of audiences link and network.
 func (l *listener) acceptLink(f facts, rest net.Conn, deadline time.Time) (transport.Conn, error) {
 	cfg := *l.net.cfg.TLS
 	if left := time.Until(deadline); cfg.Handshake <= 0 || left < cfg.Handshake {
@@ -114,8 +114,8 @@ func (l *listener) acceptLink(f facts, rest net.Conn, deadline time.Time) (trans
 		}
 		return nil, err
 	}
-	f.audience, f.id, f.key = peer.Link, s.Peer, s.Key
-	return newLink(f, wire, s.Conn), nil
+	f.audience, f.id, f.key = s.Audience, s.Peer, s.Key
+	return newLink(f, wire, s), nil
 }
 
 // started frees a connection from the handshake's deadline.

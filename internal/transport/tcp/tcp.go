@@ -94,7 +94,7 @@ func (n *Network) dial(ctx context.Context, to transport.Target) (transport.Conn
 		tcp: raw, remote: unmap(raw.RemoteAddr()), audience: to.Audience, outgoing: true,
 	}
 	switch {
-	case to.Audience == peer.Link:
+	case to.Audience != peer.Public:
 		return n.openLink(ctx, f, to)
 	case to.MSE || n.cfg.Encryption == transport.RequireMSE:
 		return n.openMSE(ctx, f, to)
@@ -104,13 +104,14 @@ func (n *Network) dial(ctx context.Context, to transport.Target) (transport.Conn
 
 // allowed judges a target before a packet is sent.
 func (n *Network) allowed(to transport.Target) error {
+	if err := transport.CheckTarget(to); err != nil {
+		return err
+	}
 	switch {
 	case !to.Addr.IsValid() || to.Addr.Port() == 0:
 		return fault.Errorf(fault.Invalid, "not an address")
-	case to.Audience == peer.Link && n.cfg.TLS == nil:
+	case to.Audience != peer.Public && n.cfg.TLS == nil:
 		return fault.Errorf(fault.Permission, "this node has no identity for link connections")
-	case to.Audience != peer.Link && to.Audience != peer.Public:
-		return fault.Errorf(fault.Invalid, "no way to dial for audience %s", to.Audience)
 	case to.Audience == peer.Public && to.MSE && n.cfg.Encryption == transport.ForbidMSE:
 		return fault.Errorf(fault.Permission, "encryption is forbidden by the configuration")
 	}
@@ -161,7 +162,7 @@ func (n *Network) openLink(ctx context.Context, f facts, to transport.Target) (t
 		return nil, err
 	}
 	f.id, f.key = s.Peer, s.Key
-	return newLink(f, wire, s.Conn), nil
+	return newLink(f, wire, s), nil
 }
 
 // dialFault gives an error of the dialer its kind.

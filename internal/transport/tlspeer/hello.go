@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 
+	"tandem/internal/capability"
 	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/peer"
@@ -28,82 +29,111 @@ const (
 type frameType uint8
 
 const (
-	frameHello  frameType = 1 // client: version, key, proof
-	frameReady  frameType = 2 // server: proof
-	frameRefuse frameType = 3 // server: reason
+	frameHello        frameType = 1 // client: version, key, proof
+	frameReady        frameType = 2 // server: proof
+	frameRefuse       frameType = 3 // server: reason
+	frameGuardedHello frameType = 4 // client: version, key, proof, sealed document
+	frameGuardedReady frameType = 5 // server: proof, document
 
 	version = 1
 
 	proofSize = sha256.Size
 	helloSize = 1 + 1 + len(content.SHA1{}) + proofSize // from the type on
 	readySize = 1 + proofSize
-	maxFrame  = 256 // room for later versions
-)
-
-// reason says why a hello was refused. An unknown key and a wrong proof have
-// the same reason: who does not hold the secret learns nothing about shares.
-type reason uint8
-
-const (
-	reasonNo   reason = 1 // no such share, or wrong proof
-	reasonBusy reason = 2 // proven, but this peer has enough connections
+	maxFrame  = 1 << 10 // room for later versions
 )
 
 type proof [proofSize]byte
 
 // hello is the client's first frame.
 type hello struct {
-	Key   content.SHA1
-	Proof proof
+	Key     content.SHA1
+	Proof   proof
+	Guarded bool   // asks for a capability, and shows one
+	Sealed  []byte // it, for who holds the secret only; see seal
 }
 
 // appendHello writes the frame of h.
 func appendHello(dst []byte, h hello) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(helloSize))
-	dst = append(dst, byte(frameHello), version)
+	size, kind := helloSize, frameHello
+	if h.Guarded {
+		size, kind = size+2+len(h.Sealed), frameGuardedHello
+	}
+	dst = binary.BigEndian.AppendUint16(dst, uint16(size))
+	dst = append(dst, byte(kind), version)
 	dst = append(dst, h.Key[:]...)
-	return append(dst, h.Proof[:]...)
+	dst = append(dst, h.Proof[:]...)
+	if h.Guarded {
+		dst = appendDoc(dst, h.Sealed)
+	}
+	return dst
 }
 
 // parseHello reads what follows the length.
 func parseHello(b []byte) (hello, error) {
 	var h hello
-	if len(b) < 2 || frameType(b[0]) != frameHello {
+	if len(b) < 2 || frameType(b[0]) != frameHello && frameType(b[0]) != frameGuardedHello {
 		return h, fault.Errorf(fault.Protocol, "first frame is not a hello")
 	}
 	if b[1] != version {
 		return h, fault.Errorf(fault.Protocol, "hello of version %d, want %d", b[1], version)
 	}
-	if len(b) != helloSize {
-		return h, fault.Errorf(fault.Protocol, "hello of %d bytes, want %d", len(b), helloSize)
+	if h.Guarded = frameType(b[0]) == frameGuardedHello; h.Guarded && len(b) > helloSize {
+		var err error
+		if h.Sealed, err = parseDoc(b[helloSize:], maxSealed); err != nil {
+			return hello{}, fmt.Errorf("hello: %w", err)
+		}
+		b = b[:helloSize]
+	}
+	if len(b) != helloSize || h.Guarded && h.Sealed == nil {
+		return hello{}, fault.Errorf(fault.Protocol, "hello of %d bytes, want %d", len(b), helloSize)
 	}
 	n := copy(h.Key[:], b[2:])
 	copy(h.Proof[:], b[2+n:])
 	return h, nil
 }
 
-func appendReady(dst []byte, p proof) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(readySize))
-	dst = append(dst, byte(frameReady))
-	return append(dst, p[:]...)
+// ready is the server's answer to who may come in.
+type ready struct {
+	Proof   proof
+	Guarded bool // answers a hello that was
+	Doc     []byte
 }
 
-func appendRefuse(dst []byte, r reason) []byte {
+func appendReady(dst []byte, r ready) []byte {
+	size, kind := readySize, frameReady
+	if r.Guarded {
+		size, kind = size+2+len(r.Doc), frameGuardedReady
+	}
+	dst = binary.BigEndian.AppendUint16(dst, uint16(size))
+	dst = append(dst, byte(kind))
+	dst = append(dst, r.Proof[:]...)
+	if r.Guarded {
+		dst = appendDoc(dst, r.Doc)
+	}
+	return dst
+}
+
+func appendRefuse(dst []byte, r transport.Refusal) []byte {
 	return append(binary.BigEndian.AppendUint16(dst, 2), byte(frameRefuse), byte(r))
 }
 
-// parseAnswer reads the server's frame: its proof, or a refusal as an error of
-// kind fault.Refused.
-func parseAnswer(b []byte) (proof, error) {
+// parseAnswer reads the server's frame: what it says to who may come in, or a
+// refusal as an error of kind fault.Refused.
+func parseAnswer(b []byte, audience peer.Audience) (ready, error) {
 	switch {
 	case len(b) == readySize && frameType(b[0]) == frameReady:
-		return proof(b[1:]), nil
-	case len(b) == 2 && frameType(b[0]) == frameRefuse && reason(b[1]) == reasonBusy:
-		return proof{}, fault.Errorf(fault.Refused, "peer wants no more connections from this node")
+		return ready{Proof: proof(b[1:])}, nil
+	case len(b) > readySize && frameType(b[0]) == frameGuardedReady:
+		doc, err := parseDoc(b[readySize:], capability.MaxSize)
+		if err != nil {
+			return ready{}, fmt.Errorf("answer to hello: %w", err)
+		}
+		return ready{proof(b[1:readySize]), true, doc}, nil
 	case len(b) == 2 && frameType(b[0]) == frameRefuse:
-		return proof{}, fault.Errorf(fault.Refused, "peer does not share this, or the ticket's secret is wrong")
+		return ready{}, transport.Refusal(b[1]).Err(audience)
 	}
-	return proof{}, fault.Errorf(fault.Protocol, "answer to hello is neither ready nor a refusal")
+	return ready{}, fault.Errorf(fault.Protocol, "answer to hello is neither ready nor a refusal")
 }
 
 // readFrame reads one frame and returns what follows the length.
@@ -130,13 +160,18 @@ func noEOF(err error) error {
 	return err
 }
 
-// prove computes one side's proof. Everything after the label has a fixed size.
-func prove(secret transport.Secret, label string, exporter []byte, client, server peer.ID) proof {
+// prove computes one side's proof. Everything after the label has a fixed size: of a
+// document it is over the hash.
+func prove(secret transport.Secret, label string, exporter []byte, client, server peer.ID, docs ...[]byte) proof {
 	mac := hmac.New(sha256.New, secret[:])
 	mac.Write([]byte(label))
 	mac.Write(exporter)
 	mac.Write(client[:])
 	mac.Write(server[:])
+	for _, doc := range docs {
+		h := sha256.Sum256(doc)
+		mac.Write(h[:])
+	}
 	return proof(mac.Sum(nil))
 }
 
@@ -162,24 +197,34 @@ func (c *Config) greet(conn *tls.Conn, to transport.Target) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := c.Identity.id
-	h := hello{to.Key, prove(to.Secret, clientLabel, exporter, client, server)}
-	if _, err := conn.Write(appendHello(nil, h)); err != nil {
+	b := bond{to.Secret, exporter, c.Identity.id, server}
+	var doc []byte
+	if to.Guard != nil {
+		doc = to.Guard.Present()
+	}
+	if _, err := conn.Write(appendHello(nil, b.hello(to.Key, to.Guard != nil, doc))); err != nil {
 		return nil, fmt.Errorf("send hello: %w", err)
 	}
-	b, err := readFrame(conn)
+	frame, err := readFrame(conn)
 	if err != nil {
 		return nil, fmt.Errorf("answer to hello: %w", err)
 	}
-	got, err := parseAnswer(b)
+	got, err := parseAnswer(frame, to.Audience)
 	if err != nil {
 		return nil, err
 	}
-	want := prove(to.Secret, serverLabel, exporter, client, server)
-	if !hmac.Equal(got[:], want[:]) {
+	if got.Guarded != (to.Guard != nil) {
+		return nil, fault.Errorf(fault.Protocol, "answer to hello is not of its kind")
+	}
+	if want := b.ready(got.Guarded, got.Doc); !hmac.Equal(got.Proof[:], want.Proof[:]) {
 		return nil, fault.Errorf(fault.Refused, "peer %s does not hold the ticket's secret", server.Short())
 	}
-	return &Session{conn, server, to.Key}, nil
+	if to.Guard != nil {
+		if err := to.Guard.Check(server, got.Doc); err != nil {
+			return nil, fault.Errorf(fault.Refused, "peer %s: %w", server.Short(), err)
+		}
+	}
+	return &Session{conn, server, to.Key, to.Audience, got.Doc}, nil
 }
 
 // answer is the server's side, after the TLS handshake.
@@ -188,38 +233,43 @@ func (c *Config) answer(conn *tls.Conn, shares transport.Shares, admit func(peer
 	if err != nil {
 		return nil, err
 	}
-	b, err := readFrame(conn)
+	frame, err := readFrame(conn)
 	if err != nil {
 		return nil, fmt.Errorf("hello: %w", err)
 	}
-	h, err := parseHello(b)
+	h, err := parseHello(frame)
 	if err != nil {
 		return nil, err
 	}
 	// The same work whether the key is known or not: without a share, for a
 	// secret that nobody has.
-	var none transport.Secret
-	_, _ = rand.Read(none[:]) // never fails
 	share, known := shares.Share(h.Key)
-	secret := share.Secret
-	if !known {
-		secret = none
+	if known = known && share.Sound(); !known {
+		_, _ = rand.Read(share.Secret[:]) // never fails
 	}
-	server := c.Identity.id
-	want := prove(secret, clientLabel, exporter, client, server)
-	ready := prove(secret, serverLabel, exporter, client, server)
-	if proven := hmac.Equal(h.Proof[:], want[:]); !proven || !known {
-		_, _ = conn.Write(appendRefuse(nil, reasonNo))
+	b := bond{share.Secret, exporter, client, c.Identity.id}
+	if want := b.prove(h); !hmac.Equal(h.Proof[:], want[:]) || !known {
+		_, _ = conn.Write(appendRefuse(nil, transport.NotShared))
 		return nil, fault.Errorf(fault.Refused, "peer %s does not hold the secret of a share", client.Short())
+	}
+	s := &Session{Conn: conn, Peer: client, Key: h.Key, Audience: share.Audience}
+	var say transport.Refusal
+	if s.Shown, say, err = b.judge(share, h); err != nil {
+		_, _ = conn.Write(appendRefuse(nil, say))
+		return nil, err
 	}
 	if admit != nil {
 		if err := admit(client); err != nil {
-			_, _ = conn.Write(appendRefuse(nil, reasonBusy))
+			_, _ = conn.Write(appendRefuse(nil, transport.EnoughConns))
 			return nil, fault.Errorf(fault.Refused, "peer %s: %w", client.Short(), err)
 		}
 	}
-	if _, err := conn.Write(appendReady(nil, ready)); err != nil {
+	var doc []byte
+	if h.Guarded && share.Guard != nil {
+		doc = share.Guard.Present()
+	}
+	if _, err := conn.Write(appendReady(nil, b.ready(h.Guarded, doc))); err != nil {
 		return nil, fmt.Errorf("send ready: %w", err)
 	}
-	return &Session{conn, client, h.Key}, nil
+	return s, nil
 }

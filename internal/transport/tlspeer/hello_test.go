@@ -27,11 +27,11 @@ func TestWireFormat(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		{"hello", appendHello(nil, hello{key, ours}), "0036" + "01" + "01" +
+		{"hello", appendHello(nil, hello{Key: key, Proof: ours}), "0036" + "01" + "01" +
 			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" + wantClient},
-		{"ready", appendReady(nil, theirs), "0021" + "02" + wantServer},
-		{"refusal", appendRefuse(nil, reasonNo), "0002" + "03" + "01"},
-		{"refusal, busy", appendRefuse(nil, reasonBusy), "0002" + "03" + "02"},
+		{"ready", appendReady(nil, ready{Proof: theirs}), "0021" + "02" + wantServer},
+		{"refusal", appendRefuse(nil, transport.NotShared), "0002" + "03" + "01"},
+		{"refusal, busy", appendRefuse(nil, transport.EnoughConns), "0002" + "03" + "02"},
 	}
 	for _, tt := range tests {
 		if got := hex.EncodeToString(tt.got); got != tt.want {
@@ -49,10 +49,18 @@ const (
 
 func TestHelloIsStrict(t *testing.T) {
 	good := appendHello(nil, hello{Key: content.SHA1{1}})[2:]
+	guarded := appendHello(nil, hello{Key: content.SHA1{1}, Guarded: true, Sealed: []byte("sealed")})[2:]
+	long := appendHello(nil, hello{Guarded: true, Sealed: make([]byte, maxSealed+1)})[2:]
 	tests := []struct {
 		name string
 		b    []byte
 	}{
+		{"a capability without its length", guarded[:helloSize]},
+		{"half a length", guarded[:helloSize+1]},
+		{"a capability cut short", guarded[:len(guarded)-1]},
+		{"a byte behind a capability", append(bytes.Clone(guarded), 0)},
+		{"a capability that is too long", long},
+		{"a capability in a hello without one", append([]byte{byte(frameHello)}, guarded[1:]...)},
 		{"nothing", nil},
 		{"a type alone", good[:1]},
 		{"one byte short", good[:len(good)-1]},
@@ -65,13 +73,17 @@ func TestHelloIsStrict(t *testing.T) {
 			t.Errorf("%s: %v, want protocol", tt.name, err)
 		}
 	}
-	if _, err := parseHello(good); err != nil {
-		t.Error(err)
+	for _, b := range [][]byte{good, guarded} {
+		if _, err := parseHello(b); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 func FuzzHello(f *testing.F) {
 	f.Add(appendHello(nil, hello{Key: content.SHA1{1}, Proof: proof{2}}))
+	f.Add(appendHello(nil, hello{Key: content.SHA1{1}, Proof: proof{2}, Guarded: true, Sealed: []byte("sealed")}))
+	f.Add(appendHello(nil, hello{Guarded: true, Sealed: make([]byte, maxSealed)}))
 	f.Add([]byte{0, 0})
 	f.Add([]byte{0xff, 0xff, 1, 1})
 	f.Add([]byte{0, 54, 1, 2})
@@ -97,15 +109,17 @@ func FuzzHello(f *testing.F) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	f.Add(appendReady(nil, proof{2})[2:])
-	f.Add(appendRefuse(nil, reasonNo)[2:])
-	f.Add(appendRefuse(nil, reasonBusy)[2:])
+	f.Add(appendReady(nil, ready{Proof: proof{2}})[2:])
+	f.Add(appendReady(nil, ready{proof{2}, true, []byte("doc")})[2:])
+	f.Add(appendRefuse(nil, transport.HasExpired)[2:])
+	f.Add(appendRefuse(nil, transport.NotShared)[2:])
+	f.Add(appendRefuse(nil, transport.EnoughConns)[2:])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := parseAnswer(b)
+		r, err := parseAnswer(b, peer.Network)
 		switch {
 		case err == nil:
-			if again := appendReady(nil, p)[2:]; !bytes.Equal(again, b) {
+			if again := appendReady(nil, r)[2:]; !bytes.Equal(again, b) {
 				t.Fatalf("%x was read and is written as %x", b, again)
 			}
 		case errors.Is(err, fault.Refused):

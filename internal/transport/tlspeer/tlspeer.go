@@ -1,6 +1,7 @@
 // Package tlspeer makes a link connection out of a byte stream: TLS 1.3 between
 // two nodes that show their Ed25519 keys, then a proof of the ticket's secret
-// bound to that one TLS session.
+// bound to that one TLS session and, for the shares of a server, its signed word that
+// this node may take part.
 //
 // Protocol: docs/protocol/link.md. No certificate authority is asked and no
 // certificate path is built: a node is its key. TLS proves that the other side
@@ -43,11 +44,14 @@ type Config struct {
 	Ready time.Duration
 }
 
-// Session is a connection on which both sides have proven the secret.
+// Session is a connection on which both sides have proven the secret and, where the
+// share asks for it, shown a capability.
 type Session struct {
 	*tls.Conn
-	Peer peer.ID      // proven by TLS
-	Key  content.SHA1 // of the share the secret belongs to
+	Peer     peer.ID       // proven by TLS
+	Key      content.SHA1  // of the share the secret belongs to
+	Audience peer.Audience // of that share
+	Shown    []byte        // the other side's capability; nil where none was asked for
 }
 
 // errPeer is all that a refused certificate is told.

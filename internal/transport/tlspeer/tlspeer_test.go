@@ -117,10 +117,10 @@ func TestClientRefusesServer(t *testing.T) {
 			})).err
 		}, fault.Refused},
 		{"that says ready without the secret", func(t *testing.T, c net.Conn) error {
-			return impostor(t, c, func(hello) []byte { return appendReady(nil, proof{1}) })
+			return impostor(t, c, func(hello) []byte { return appendReady(nil, ready{Proof: proof{1}}) })
 		}, fault.Refused},
 		{"that sends the client's proof back", func(t *testing.T, c net.Conn) error {
-			return impostor(t, c, func(h hello) []byte { return appendReady(nil, h.Proof) })
+			return impostor(t, c, func(h hello) []byte { return appendReady(nil, ready{Proof: h.Proof}) })
 		}, fault.Refused},
 		{"that answers with something else", func(t *testing.T, c net.Conn) error {
 			return impostor(t, c, func(hello) []byte { return []byte{0, 3, 9, 9, 9} })
