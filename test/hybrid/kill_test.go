@@ -1,0 +1,107 @@
+package hybrid
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const size = 6 << 20
+
+// TestTheShareOutlivesItsServer kills the server at three moments, counted in what
+// it has sent, with and without a full copy among the nodes that live.
+func TestTheShareOutlivesItsServer(t *testing.T) {
+	for _, part := range []float64{0, 0.40, 0.95} {
+		for _, full := range []bool{true, false} {
+			name := fmt.Sprintf("killed at %.0f %%, with a full copy among live nodes", 100*part)
+			if !full {
+				name = fmt.Sprintf("killed at %.0f %%, without a full copy", 100*part)
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				killed(t, part, full)
+			})
+		}
+	}
+}
+
+func killed(t *testing.T, part float64, full bool) {
+	w := newWorld(t)
+	file, l := w.publish(size, 1)
+	var args []string
+	if full {
+		holder := w.get("holder", l.Link, "--up-limit", "2MiB")
+		holder.complete(file)
+		args = []string{"--peer", holder.addr()} // what the DHT or the LAN would tell
+	} else {
+		args = []string{"--patience", "4s"}
+	}
+	dead := make(chan struct{})
+	kill := func() {
+		w.Server.Kill()
+		w.front.cut()
+		close(dead)
+	}
+	if part == 0 {
+		kill()
+	} else {
+		w.front.after(int64(part*size), kill)
+	}
+	// Slow enough that the server is needed until it dies.
+	nodes := []*node{w.get("b", l.Link, append(args, "--down-limit", "2MiB")...), w.get("c", l.Link, append(args, "--down-limit", "2MiB")...)}
+	<-dead
+	for _, n := range nodes {
+		if full {
+			n.complete(file)
+			continue
+		}
+		said := n.fails()
+		if part == 0 {
+			continue // nothing was ever there: an error, and no more is known
+		}
+		ev := n.await("missing pieces", func(e event) bool { return e.Event == "missing" && len(e.Pieces) > 0 })
+		for _, p := range ev.Pieces {
+			if p.Holder == "" || p.Last < p.First {
+				t.Errorf("%s does not name the last node that had pieces %d to %d", n.name, p.First, p.Last)
+			}
+		}
+		if !strings.Contains(said, "piece") {
+			t.Errorf("%s ends without naming the pieces: %s", n.name, said)
+		}
+	}
+}
+
+// TestALateNodeNeedsOnlyTheLink joins when the server is gone, from the link's text
+// alone as it was handed out last.
+func TestALateNodeNeedsOnlyTheLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file, l := w.publish(size, 2)
+	first := w.get("first", l.Link)
+	first.complete(file)
+	fresh := w.link("c/file.bin") // names who is there now
+	w.Server.Kill()
+	w.front.cut()
+	late := w.get("late", fresh.Link)
+	if ev := late.complete(file); ev.FromOrigin != 0 || ev.FromPeers != size {
+		t.Errorf("%d bytes from the server, %d from peers", ev.FromOrigin, ev.FromPeers)
+	}
+}
+
+// TestTheServerComesBack: what was waiting goes on unasked.
+func TestTheServerComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file, l := w.publish(size, 3)
+	gone := make(chan struct{})
+	w.front.after(size/2, func() {
+		w.front.to("")
+		w.front.cut()
+		close(gone)
+	})
+	n := w.get("b", l.Link)
+	<-gone
+	n.await("waiting for the server", func(e event) bool { return e.Event == "missing" })
+	w.front.to(strings.TrimPrefix(w.URL, "http://"))
+	n.complete(file)
+}
