@@ -39,9 +39,9 @@ func outlive(t *testing.T, flags []string, clients []peers.Kind) {
 		t.Fatalf("missing clients: apt-get install %s", strings.Join(m, " "))
 	}
 	s := newStage(t)
-	server, file, l := s.serve(real.Link{}, size, append([]string{"--audience", "public"}, flags...)...)
+	server, file, l := s.serve(real.Link{Apart: true}, size, append([]string{"--audience", "public"}, flags...)...)
 	torrent := filepath.Join(s.dir, "share.torrent")
-	if out, err := s.host(real.Link{}).Command(t.Context(), "curl", "-sS", "--fail", "-o", torrent, l.URL+".torrent").CombinedOutput(); err != nil {
+	if out, err := s.host(real.Link{Apart: true}).Command(t.Context(), "curl", "-sS", "--fail", "-o", torrent, l.URL+".torrent").CombinedOutput(); err != nil {
 		t.Fatalf("fetch the .torrent: %v: %s", err, out)
 	}
 	// A DHT node that is there anyway, busy with other content.
@@ -52,15 +52,15 @@ func outlive(t *testing.T, flags []string, clients []peers.Kind) {
 	if _, err := peers.MakeTorrent(t.Context(), other, filepath.Join(s.dir, "other.torrent"), peers.V1); err != nil {
 		t.Fatal(err)
 	}
-	router := s.start(peers.Libtorrent, peers.Job{Host: s.host(real.Link{}), Torrent: filepath.Join(s.dir, "other.torrent"), Dir: filepath.Dir(other), Seed: true, DHT: true})
+	router := s.start(peers.Libtorrent, peers.Job{Host: s.host(real.Link{Apart: true}), Torrent: filepath.Join(s.dir, "other.torrent"), Dir: filepath.Dir(other), Seed: true, DHT: true})
 	dht := []string{router.Job.Host.Addr.String() + ":6881"}
 	var procs []*peers.Proc
 	for _, kind := range clients {
-		procs = append(procs, s.start(kind, peers.Job{Host: s.host(real.Link{}), Torrent: torrent, DHT: true, DHTNodes: dht}))
+		procs = append(procs, s.start(kind, peers.Job{Host: s.host(real.Link{Apart: true}), Torrent: torrent, DHT: true, DHTNodes: dht}))
 	}
 	s.wait(file, procs...)
 	server.Kill()
-	late := s.start(peers.Tandem, peers.Job{Host: s.host(real.Link{}), Magnet: l.Link, DHT: true, DHTNodes: dht})
+	late := s.start(peers.Tandem, peers.Job{Host: s.host(real.Link{Apart: true}), Magnet: l.Link, DHT: true, DHTNodes: dht})
 	s.wait(file, late)
 }
 

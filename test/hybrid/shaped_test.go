@@ -14,10 +14,10 @@ func TestKilledOnShapedLinks(t *testing.T) {
 	t.Parallel()
 	const n, content, up = 6, 8 << 20, 16e6
 	s := newStage(t)
-	server, file, l := s.serve(real.Link{Up: up}, content)
+	server, file, l := s.serve(real.Link{Up: up, Apart: true}, content)
 	var procs []*peers.Proc
 	for range n {
-		procs = append(procs, s.start(peers.Tandem, peers.Job{Host: s.host(real.Link{Up: 8e6, Down: 40e6}), Magnet: l.Link}))
+		procs = append(procs, s.start(peers.Tandem, peers.Job{Host: s.host(real.Link{Up: 8e6, Down: 40e6, Apart: true}), Magnet: l.Link}))
 	}
 	time.AfterFunc(time.Duration(1.35*content*8/up*float64(time.Second)), server.Kill)
 	s.wait(file, procs...)

@@ -46,7 +46,7 @@ func TestALANSharesItsRoutersLink(t *testing.T) {
 	var hosts [2][]*real.Host
 	var lans [2]*real.LAN
 	for i := range lans {
-		if lans[i], err = s.LAN(ctx, real.Link{Up: 20e6, Down: 40e6}); err != nil {
+		if lans[i], err = s.LAN(ctx, real.Link{Up: 20e6, Down: 40e6, Apart: true}); err != nil {
 			t.Fatal(err)
 		}
 		if hosts[i], err = lans[i].AddN(ctx, 2, real.Link{}); err != nil {

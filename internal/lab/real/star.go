@@ -30,10 +30,13 @@ import (
 const prefix = "tdm-"
 
 // Link is a host's access link in bits per second; zero is unshaped. Offload
-// leaves the segmentation offloads on, where nothing on the path is shaped.
+// leaves the segmentation offloads on, where nothing on the path is shaped. Apart
+// makes the host's network one address wide, as over the Internet: it reaches all
+// others, and sees none of them on its own network.
 type Link struct {
 	Up, Down int64
 	Offload  bool
+	Apart    bool
 }
 
 // Star is a set of hosts around one switch. Its methods are safe for
@@ -120,7 +123,11 @@ func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
 	s.hosts = append(s.hosts, h)
 	s.mu.Unlock()
 
-	lines := append([]string{"addr add " + addr.String() + "/16 dev eth0", "link set eth0 address " + mac, "link set eth0 up", "route add default dev eth0"}, neighbours()...)
+	mask := "/16"
+	if link.Apart {
+		mask = "/32"
+	}
+	lines := append([]string{"addr add " + addr.String() + mask + " dev eth0", "link set eth0 address " + mac, "link set eth0 up", "route add default dev eth0"}, neighbours()...)
 	if err := h.join(ctx, link, lines...); err != nil {
 		return nil, err
 	}

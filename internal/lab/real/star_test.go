@@ -30,7 +30,7 @@ func star(t *testing.T) *real.Star {
 
 func TestShapedLinkCarriesItsRate(t *testing.T) {
 	s, ctx := star(t), t.Context()
-	a, err := s.Add(ctx, real.Link{Up: 40e6})
+	a, err := s.Add(ctx, real.Link{Up: 40e6, Apart: true})
 	if err != nil {
 		t.Fatal(err)
 	}

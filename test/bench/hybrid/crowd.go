@@ -90,7 +90,7 @@ func (b *bench) crowd(ctx context.Context, c crowd, kind peers.Kind) (outcome, e
 		return outcome{}, err
 	}
 	defer star.Close()
-	host, err := star.Add(ctx, real.Link{Up: c.origin})
+	host, err := star.Add(ctx, real.Link{Up: c.origin, Apart: true})
 	if err != nil {
 		return outcome{}, err
 	}

@@ -28,11 +28,11 @@ func flash(ctx context.Context, b *bench) (*figures, error) {
 		return nil, err
 	}
 	defer star.Close()
-	host, err := star.Add(ctx, real.Link{})
+	host, err := star.Add(ctx, real.Link{Apart: true})
 	if err != nil {
 		return nil, err
 	}
-	c := crowd{origin: budget, links: repeat(real.Link{Up: 5e6, Down: 20e6}, n), bytes: size}
+	c := crowd{origin: budget, links: repeat(real.Link{Up: 5e6, Down: 20e6, Apart: true}, n), bytes: size}
 	hosts, err := star.AddN(ctx, n, c.links[0])
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ type browsers struct {
 func startBrowsers(ctx context.Context, star *real.Star, url string, n int) (*browsers, error) {
 	b := &browsers{ended: make(chan error, n)}
 	for range n {
-		h, err := star.Add(ctx, real.Link{Up: 5e6, Down: 20e6})
+		h, err := star.Add(ctx, real.Link{Up: 5e6, Down: 20e6, Apart: true})
 		if err != nil {
 			return nil, err
 		}

@@ -27,14 +27,14 @@ func lans(ctx context.Context, b *bench) (*figures, error) {
 		return nil, err
 	}
 	defer star.Close()
-	host, err := star.Add(ctx, real.Link{Up: origins})
+	host, err := star.Add(ctx, real.Link{Up: origins, Apart: true})
 	if err != nil {
 		return nil, err
 	}
 	var offices []*real.LAN
 	var hosts []*real.Host
 	for range 2 {
-		l, err := star.LAN(ctx, real.Link{Up: up, Down: down})
+		l, err := star.LAN(ctx, real.Link{Up: up, Down: down, Apart: true})
 		if err != nil {
 			return nil, err
 		}

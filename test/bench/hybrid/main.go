@@ -67,7 +67,7 @@ func cases() []benchCase {
 	of := func(c crowd) func(context.Context, *bench) (*figures, error) {
 		return func(ctx context.Context, b *bench) (*figures, error) { return b.compare(ctx, c) }
 	}
-	equal := real.Link{Up: 20e6, Down: 100e6}
+	equal := real.Link{Up: 20e6, Down: 100e6, Apart: true}
 	ten := crowd{origin: 40e6, links: repeat(equal, 10), bytes: 64 << 20, clients: all}
 	twentyfour, copies := ten, ten
 	twentyfour.links = repeat(equal, 24)

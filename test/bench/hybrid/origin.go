@@ -49,7 +49,7 @@ func startOrigin(ctx context.Context, host *real.Host, dir, file string, args ..
 // webSeed runs nginx on host and a tracker on another, and describes the file
 // for BitTorrent clients with both.
 func webSeed(ctx context.Context, star *real.Star, host *real.Host, dir, file string) (stop func(), torrent string, err error) {
-	apart, err := star.Add(ctx, real.Link{})
+	apart, err := star.Add(ctx, real.Link{Apart: true})
 	if err != nil {
 		return nil, "", err
 	}

@@ -39,11 +39,11 @@ func (b *bench) revoke(ctx context.Context, n int) (last time.Duration, after in
 		return 0, 0, err
 	}
 	defer star.Close()
-	host, err := star.Add(ctx, real.Link{Up: 5e6})
+	host, err := star.Add(ctx, real.Link{Up: 5e6, Apart: true})
 	if err != nil {
 		return 0, 0, err
 	}
-	hosts, err := star.AddN(ctx, n, real.Link{Up: 5e6, Down: 20e6})
+	hosts, err := star.AddN(ctx, n, real.Link{Up: 5e6, Down: 20e6, Apart: true})
 	if err != nil {
 		return 0, 0, err
 	}

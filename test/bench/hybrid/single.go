@@ -24,7 +24,7 @@ func single(ctx context.Context, b *bench) (*figures, error) {
 	for _, l := range []struct {
 		name string
 		link real.Link
-	}{{"200 Mbit/s", real.Link{Up: 200e6}}, {"unshaped", real.Link{Offload: true}}} {
+	}{{"200 Mbit/s", real.Link{Up: 200e6, Apart: true}}, {"unshaped", real.Link{Offload: true, Apart: true}}} {
 		for _, size := range []struct {
 			name  string
 			bytes int64
@@ -62,7 +62,7 @@ func (b *bench) pair(ctx context.Context, link real.Link, size int64, n int) (cu
 	if err != nil {
 		return 0, 0, err
 	}
-	receiver, err := star.Add(ctx, real.Link{Offload: link.Offload})
+	receiver, err := star.Add(ctx, real.Link{Offload: link.Offload, Apart: true})
 	if err != nil {
 		return 0, 0, err
 	}
