@@ -16,8 +16,8 @@ import (
 func TestAdmit(t *testing.T) {
 	key, other := content.SHA1{1}, content.SHA1{2}
 	self, id := [20]byte{9}, peer.ID{5}
-	public := share{peer.Public, []content.SHA1{key}, self}
-	link := share{peer.Link, []content.SHA1{key}, self}
+	public := share{audience: peer.Public, keys: []content.SHA1{key}, self: self}
+	link := share{audience: peer.Link, keys: []content.SHA1{key}, self: self}
 	for _, c := range []struct {
 		name string
 		s    share
@@ -39,7 +39,7 @@ func TestAdmit(t *testing.T) {
 		{"encryption was negotiated for other content", public, fakeConn{audience: peer.Public, key: other}, key, [20]byte{1}, false},
 		{"ourselves", public, fakeConn{audience: peer.Public}, key, self, false},
 		{"a connection without audience", public, fakeConn{}, key, [20]byte{1}, false},
-		{"a network share, which nothing grants yet", share{peer.Network, []content.SHA1{key}, self}, fakeConn{audience: peer.Network, key: key, id: id}, key, [20]byte{1}, false},
+		{"a network share, which nothing grants yet", share{audience: peer.Network, keys: []content.SHA1{key}, self: self}, fakeConn{audience: peer.Network, key: key, id: id}, key, [20]byte{1}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := admit(c.nc, wire.Handshake{Key: c.key, PeerID: c.id}, c.s)

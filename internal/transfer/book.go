@@ -20,6 +20,8 @@ type entry struct {
 	addr   netip.AddrPort
 	source string
 	global bool // named by a source at a global address
+	near   bool // on our local network
+	asked  bool // an origin pointed to it: dialed even while only near ones are
 	want   transport.Target
 	key    int // which of the transfer's swarm keys it is dialed with
 
@@ -36,13 +38,16 @@ type entry struct {
 // book is the address book of one transfer, bounded by maxKnown. Entries are in
 // a slice as well, so that dialing does not depend on map iteration.
 type book struct {
+	near   func(netip.Addr) bool // nil: none is
 	byAddr map[netip.AddrPort]*entry
 	order  []*entry
 	cursor int // of due
 	hand   int // of evict
 }
 
-func newBook() *book { return &book{byAddr: map[netip.AddrPort]*entry{}} }
+func newBook(near func(netip.Addr) bool) *book {
+	return &book{near: near, byAddr: map[netip.AddrPort]*entry{}}
+}
 
 // normal returns addr in the one spelling the book uses.
 func normal(addr netip.AddrPort) netip.AddrPort {
@@ -67,6 +72,7 @@ func (b *book) add(addr netip.AddrPort, source string, global bool) *entry {
 		return nil
 	}
 	e := &entry{addr: addr, source: source, global: global}
+	e.near = b.near != nil && b.near(addr.Addr())
 	b.byAddr[addr] = e
 	b.order = append(b.order, e)
 	return e
@@ -100,8 +106,9 @@ func (b *book) evict() bool {
 }
 
 // due returns the next address to dial, or nil. Seeds are left out on request:
-// two complete nodes have nothing to say to each other.
-func (b *book) due(now time.Time, seeds bool) *entry {
+// two complete nodes have nothing to say to each other. So are those that are
+// neither near nor were pointed to.
+func (b *book) due(now time.Time, seeds, far bool) *entry {
 	for range b.order {
 		b.cursor++
 		if b.cursor >= len(b.order) {
@@ -109,6 +116,9 @@ func (b *book) due(now time.Time, seeds bool) *entry {
 		}
 		e := b.order[b.cursor]
 		if e.conn != nil || e.dialing || e.never || now.Before(e.next) || (e.seed && !seeds) {
+			continue
+		}
+		if !far && !e.near && !e.asked {
 			continue
 		}
 		return e

@@ -17,11 +17,12 @@ import (
 // conn is one connection. Its first fields never change, the last belong to the
 // owner.
 type conn struct {
-	id  swarm.ConnID
-	nc  transport.Conn
-	hs  wire.Handshake // the other side's
-	key peer.Key
-	v2  bool // hash requests were agreed (BEP 52)
+	id   swarm.ConnID
+	nc   transport.Conn
+	hs   wire.Handshake // the other side's
+	key  peer.Key
+	v2   bool // hash requests were agreed (BEP 52)
+	near bool // on our local network
 
 	rd     *wire.Reader
 	blocks func(int) []byte // where rd puts payload; set by the reader
@@ -70,6 +71,7 @@ type conn struct {
 	leafBytes float64   // that may still be hashed to answer them
 	leafAt    time.Time // when leafBytes was computed
 	slow      slowMark
+	papers
 	rtt, best time.Duration
 }
 

@@ -99,7 +99,8 @@ type Origin interface {
 	// Torrent returns the metadata, with piece layers where the content has them.
 	// Errors as for Open.
 	Torrent(ctx context.Context) (*metainfo.Torrent, error)
-	// Open asks for s.Len bytes at s.Off of a file. There are three outcomes.
+	// Open asks for s.Len bytes at s.Off of a file; ctx holds for the stream, too.
+	// There are three outcomes.
 	// Data: a stream of at most s.Len bytes, which the caller checks and closes; it may
 	// end early. Sequential in *Stream says that the server gives whole files only
 	// and the stream begins at byte 0. Elsewhere: an *Elsewhere, which is no failure.

@@ -67,6 +67,28 @@ func (t *Transfer) handleWork(e *event) {
 		t.answer(e)
 	case evFinished:
 		t.finished(e.err)
+	default:
+		t.handleHybrid(e)
+	}
+}
+
+// handleHybrid carries out what origins and the node's word on them bring.
+func (t *Transfer) handleHybrid(e *event) {
+	switch e.kind {
+	case evStreamed:
+		t.streamed(e.body.(*stretch), e.block)
+	case evStretch:
+		t.stretchEnded(e.body.(*stretch), e.err)
+	case evTorrent:
+		t.originTold(e.body.(originTorrent))
+	case evUseSwarm:
+		t.useSwarm(e.body.(bool))
+	case evSpareOrigin:
+		t.spareOrigins(e.body.(bool))
+	case evOrigins:
+		t.setOrigins(e.body.([]Origin))
+	case evSpread:
+		t.spread(e.body.([]byte))
 	}
 }
 
@@ -118,6 +140,11 @@ func (t *Transfer) flush() {
 		}
 	}
 	t.dirty = t.dirty[:0]
+	for _, o := range t.origins {
+		if len(o.pending) > 0 {
+			t.ask(o)
+		}
+	}
 }
 
 // act carries out what the swarm decided, until there is nothing left: dropping
@@ -151,7 +178,11 @@ func (t *Transfer) carryOut(a *swarm.Action) {
 		return
 	}
 	c := t.byID[a.Conn]
-	if c == nil || c.gone {
+	if c == nil {
+		t.carryOutOrigin(a)
+		return
+	}
+	if c.gone {
 		return
 	}
 	b := wire.Message{Index: uint32(a.Block.Piece), Begin: uint32(a.Block.Begin), Length: uint32(a.Block.Length)}
@@ -168,6 +199,9 @@ func (t *Transfer) carryOut(a *swarm.Action) {
 		return
 	case swarm.Ban:
 		t.ban(c, a.Reason, a.Text)
+		return
+	case swarm.SendFetching, swarm.SendFetched:
+		t.notice(c, a.Block.Piece, a.Kind == swarm.SendFetching)
 		return
 	case swarm.SendHave:
 		// It goes with the next message or the next tick: alone it would cost

@@ -61,6 +61,10 @@ func (t *Transfer) extended(c *conn, m *wire.Message) error {
 			return err
 		}
 		c.uploads = on
+	case wire.ExtDocument:
+		return t.document(c, m.Payload)
+	case wire.ExtFetching:
+		return t.takeNotice(c, m.Payload)
 	}
 	return t.strike(c)
 }
@@ -94,6 +98,7 @@ func (t *Transfer) extHandshake(c *conn, h wire.ExtHandshake) {
 		c.extDone = true
 		t.know(c)
 		t.pexGen++
+		t.introduce(c)
 	}
 	t.askMetadata()
 }

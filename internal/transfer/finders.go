@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,36 +24,30 @@ const (
 	wakeLate = 5 * time.Minute
 )
 
-// startFinders joins the swarm of every key with every finder.
-func (t *Transfer) startFinders() {
-	t.stopFinders = map[string]context.CancelFunc{}
-	for _, f := range t.cfg.Finders {
-		ctx, cancel := context.WithCancel(t.ctx)
-		t.stopFinders[f.Name()] = cancel
-		for i, key := range t.keys {
-			wake := make(chan struct{}, 1)
-			t.wakes = append(t.wakes, wake)
-			s := discover.Swarm{Key: key, PeerID: t.cfg.PeerID, Port: t.cfg.Port, Stats: t.figures.stats, Wake: wake}
-			t.wg.Add(1)
-			go func() {
-				defer t.wg.Done()
-				for found := range f.Join(ctx, s) {
-					if !t.mail.putWait(event{kind: evFound, body: found, n: i}) {
-						return
-					}
-				}
-			}()
-		}
-	}
+// joining is our part in the swarms of one finder.
+type joining struct {
+	leave context.CancelFunc
+	wakes []chan struct{} // each has room for one
 }
 
-// stopPublicFinders ends the DHT and the LAN for content that turned out to be
-// private (BEP 27) when its metadata came.
-func (t *Transfer) stopPublicFinders() {
-	for name, stop := range t.stopFinders {
-		if !strings.HasPrefix(name, "tracker") {
-			stop()
-		}
+// joinFinder joins the swarm of every key with f.
+func (t *Transfer) joinFinder(f discover.Finder) {
+	ctx, cancel := context.WithCancel(t.ctx)
+	j := &joining{leave: cancel}
+	t.joined[f.Name()] = j
+	for i, key := range t.keys {
+		wake := make(chan struct{}, 1)
+		j.wakes = append(j.wakes, wake)
+		s := discover.Swarm{Key: key, PeerID: t.cfg.PeerID, Port: t.cfg.Port, Stats: t.figures.stats, Wake: wake}
+		t.wg.Add(1)
+		go func() {
+			defer t.wg.Done()
+			for found := range f.Join(ctx, s) {
+				if !t.mail.putWait(event{kind: evFound, body: found, n: i}) {
+					return
+				}
+			}
+		}()
 	}
 }
 
@@ -65,10 +58,12 @@ func (t *Transfer) wakeFinders() {
 	}
 	t.wokenAt = t.now
 	t.wakeGap = max(wakeSoon, min(2*t.wakeGap, wakeLate))
-	for _, w := range t.wakes {
-		select {
-		case w <- struct{}{}:
-		default:
+	for _, j := range t.joined {
+		for _, w := range j.wakes {
+			select {
+			case w <- struct{}{}:
+			default:
+			}
 		}
 	}
 }

@@ -89,12 +89,13 @@ func (t *Transfer) finished(err error) {
 		return
 	}
 	t.complete = t.now
-	t.limits.freeze(t.fromPeers > 0)
+	t.limits.freeze(t.fromPeers+t.fromOrigin > 0)
 	if t.layers != nil && !t.layersDone {
 		t.layersGrew()
 	}
 	close(t.completed)
 	t.log.Info("complete", "name", t.manifest.Name)
+	t.tickOrigins()
 	t.sayUploadOnly()
 	t.wakeFinders()
 }

@@ -26,6 +26,7 @@ type share struct {
 	audience peer.Audience
 	keys     []content.SHA1
 	self     [20]byte // our BitTorrent peer ID
+	guard    transport.Guard
 }
 
 // admit decides whether c, on which the other side said hs, may take part in s.
@@ -39,12 +40,20 @@ func admit(c transport.Conn, hs wire.Handshake, s share) error {
 		return fault.Errorf(fault.Refused, "handshake names another share")
 	}
 	switch s.audience {
-	case peer.Link:
+	case peer.Link, peer.Network:
 		if c.Peer().IsZero() {
 			return fault.Errorf(fault.Refused, "no identity was proven")
 		}
 		if c.Key() != hs.Key {
 			return fault.Errorf(fault.Refused, "the secret of another share was proven")
+		}
+		if s.audience == peer.Network && s.guard == nil {
+			return fault.Errorf(fault.Refused, "nothing says who may take part in a network share")
+		}
+		if s.guard != nil {
+			if err := s.guard.Check(c.Peer(), shown(c)); err != nil {
+				return fault.Errorf(fault.Refused, "capability of %s: %w", c.Peer().Short(), err)
+			}
 		}
 	case peer.Public:
 		if !c.Key().IsZero() && !slices.Contains(s.keys, c.Key()) {
@@ -61,7 +70,7 @@ func admit(c transport.Conn, hs wire.Handshake, s share) error {
 
 // share returns what connections are compared with now.
 func (t *Transfer) share() share {
-	return share{t.cfg.Audience, t.keys, t.cfg.PeerID}
+	return share{t.cfg.Audience, t.keys, t.cfg.PeerID, t.cfg.Guard}
 }
 
 // hello returns our handshake for a share key. The upgrade bit (BEP 52) is set

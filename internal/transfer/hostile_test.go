@@ -347,7 +347,7 @@ func TestALiarAboutHashesIsBanned(t *testing.T) {
 
 // What a peer at a global address names must not lead into our network.
 func TestPeerExchangeCannotReachLocalAddresses(t *testing.T) {
-	b := newBook()
+	b := newBook(nil)
 	for _, c := range []struct {
 		addr   string
 		global bool

@@ -11,24 +11,31 @@ import (
 type eventKind uint8
 
 const (
-	evMessage    eventKind = iota + 1 // msg came from c; for a piece message block holds the data
-	evGone                            // c's reader or writer ended with err
-	evSent                            // the socket of c took n payload bytes
-	evUnread                          // msg (a request) of c could not be read from the store: err
-	evDialed                          // body is a dialed
-	evIncoming                        // body is an incoming
-	evFound                           // body is a discover.Found
-	evPeers                           // body is a named
-	evPrepared                        // body is a prepared
-	evWriteError                      // the store cannot be written: err, fatal
-	evFull                            // somebody waits for room on the device: err
-	evRoom                            // and no longer waits
-	evVerified                        // piece was hashed and committed, or not: err
-	evChecked                         // the same for a suspect piece
-	evAnswer                          // msg answers a hash request of c
-	evRoots                           // the computed piece layers were checked: err
-	evFinished                        // the store has finished: err
-	evStatus                          // body is a chan Status
+	evMessage     eventKind = iota + 1 // msg came from c; for a piece message block holds the data
+	evGone                             // c's reader or writer ended with err
+	evSent                             // the socket of c took n payload bytes
+	evUnread                           // msg (a request) of c could not be read from the store: err
+	evDialed                           // body is a dialed
+	evIncoming                         // body is an incoming
+	evFound                            // body is a discover.Found
+	evPeers                            // body is a named
+	evPrepared                         // body is a prepared
+	evWriteError                       // the store cannot be written: err, fatal
+	evFull                             // somebody waits for room on the device: err
+	evRoom                             // and no longer waits
+	evVerified                         // piece was hashed and committed, or not: err
+	evChecked                          // the same for a suspect piece
+	evAnswer                           // msg answers a hash request of c
+	evRoots                            // the computed piece layers were checked: err
+	evFinished                         // the store has finished: err
+	evStatus                           // body is a chan Status
+	evStreamed                         // block is the next block of body, a *stretch
+	evStretch                          // body, a *stretch, has ended with err
+	evTorrent                          // body is an originTorrent
+	evUseSwarm                         // body is a bool
+	evSpareOrigin                      // body is a bool
+	evOrigins                          // body is a []Origin
+	evSpread                           // body is a []byte
 )
 
 // event is what the other goroutines tell the owner.

@@ -151,12 +151,23 @@ func (t *Transfer) payload(c *conn, m *wire.Message, k *block) error {
 		t.sw.PeerReject(t.now, c.id, b)
 		return nil
 	}
-	if !t.sw.PeerBlock(t.now, c.id, b) {
-		t.budget.put(k)
-		return nil
+	if t.keep(c.id, b, k) {
+		c.accepted += int64(b.Length)
+		t.fromPeers += int64(b.Length)
+		if c.near {
+			t.fromLAN += int64(b.Length)
+		}
 	}
-	c.accepted += int64(k.n)
-	t.fromPeers += int64(k.n)
+	return nil
+}
+
+// keep stores a block that came over a connection if the swarm wants it. It takes
+// over k.
+func (t *Transfer) keep(id swarm.ConnID, b swarm.Block, k *block) bool {
+	if !t.sw.PeerBlock(t.now, id, b) {
+		t.budget.put(k)
+		return false
+	}
 	t.figures.downloaded.Add(int64(k.n))
 	if t.manifest.HasV2 {
 		t.leavesOf(b.Piece)[b.Begin/content.BlockSize] = k.leaf
@@ -171,7 +182,7 @@ func (t *Transfer) payload(c *conn, m *wire.Message, k *block) error {
 		a.note(k)
 	}
 	t.disk.put(write{block: k})
-	return nil
+	return true
 }
 
 // arrived returns the order to verify a piece, with what is known of it.

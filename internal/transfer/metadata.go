@@ -169,7 +169,7 @@ func (t *Transfer) metadataDone() {
 	}
 	if t.isInfo(info) {
 		t.meta = metaFetch{}
-		t.prepareLater(nil, info)
+		t.prepareLater(nil, info, true)
 		return
 	}
 	t.log.Warn("metadata does not match the info-hash", "bytes", len(info), "senders", len(senders))

@@ -20,15 +20,18 @@ const maxOutgoing = 64
 
 // dialSome starts dials while there is somebody to dial and room for it.
 func (t *Transfer) dialSome() {
+	if t.via() == ViaServer {
+		return
+	}
 	limit := min(maxOutgoing, t.cfg.MaxConns)
 	for t.dialing < maxDialing && len(t.conns)+t.dialing < limit {
-		e := t.book.due(t.now, !t.isComplete())
+		e := t.book.due(t.now, !t.isComplete(), t.far)
 		if e == nil {
 			return
 		}
 		to := e.want
 		to.Addr, to.Audience, to.Key, to.Secret = e.addr, t.cfg.Audience, t.keys[e.key%len(t.keys)], t.cfg.Secret
-		to.Global, to.MSE = e.global, e.mse
+		to.Global, to.MSE, to.Guard = e.global, e.mse, t.cfg.Guard
 		e.dialing = true
 		t.dialing++
 		t.wg.Add(1)
@@ -38,7 +41,7 @@ func (t *Transfer) dialSome() {
 
 // knowsV2 reports whether we would recognise a v2 key in an answer.
 func (t *Transfer) knowsV2() bool {
-	return t.cfg.Audience == peer.Link || len(t.keys) > 1 || (t.manifest != nil && t.manifest.HasV2)
+	return t.cfg.Audience != peer.Public || len(t.keys) > 1 || (t.manifest != nil && t.manifest.HasV2)
 }
 
 // dialed takes the outcome of a dial.
@@ -64,6 +67,7 @@ func (t *Transfer) dialed(d dialed) {
 // its entry) or read (incoming) part of the transfer, or closes it.
 func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
 	c := &conn{nc: nc, hs: hs, key: peer.KeyOf(nc.Peer(), hs.PeerID, nc.Remote()), entry: e, since: t.now}
+	c.near, c.shown = t.isNear(nc.Remote().Addr()), shown(nc)
 	if err := t.accept(c); err != nil {
 		t.log.Debug("connection refused", "peer", c.key, "err", err)
 		if e != nil {
@@ -105,6 +109,9 @@ func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
 // accept applies what may speak against a connection: the audience, a ban, the
 // number of connections, and one to the same peer that is there already.
 func (t *Transfer) accept(c *conn) error {
+	if t.via() == ViaServer {
+		return fault.Errorf(fault.Refused, "this transfer uses the server alone")
+	}
 	if err := admit(c.nc, c.hs, t.share()); err != nil {
 		return err
 	}
@@ -144,7 +151,7 @@ func (t *Transfer) replaces(c, old *conn) bool {
 // greet sends the first messages: our handshake if it is still owed, what we
 // have, and the extension handshake.
 func (t *Transfer) greet(c *conn) {
-	c.v2 = t.cfg.Audience == peer.Link || t.isV2Key(c.hs.Key)
+	c.v2 = t.cfg.Audience != peer.Public || t.isV2Key(c.hs.Key)
 	if !c.nc.Outgoing() {
 		key := c.hs.Key
 		if !c.v2 && c.hs.V2() && t.manifest != nil && t.manifest.HasV2 && t.cfg.Audience == peer.Public {
@@ -183,7 +190,9 @@ func (t *Transfer) isV2Key(key content.SHA1) bool {
 // join makes the swarm know a connection.
 func (t *Transfer) join(c *conn) {
 	c.joined = true
-	t.sw.Connect(t.now, c.id, swarm.Caps{Key: c.key, Fast: c.fast(), V2: c.v2, Outgoing: c.nc.Outgoing()})
+	t.sw.Connect(t.now, c.id, swarm.Caps{
+		Key: c.key, Fast: c.fast(), V2: c.v2, Outgoing: c.nc.Outgoing(), Tandem: c.noticed(), Near: c.near,
+	})
 }
 
 // drop ends a connection.

@@ -21,21 +21,22 @@ type prepared struct {
 	err     error
 }
 
-// prepareLater parses the metadata if it came from peers and opens the store, on
-// a goroutine of its own: both may take long.
-func (t *Transfer) prepareLater(tor *metainfo.Torrent, info []byte) {
+// prepareLater parses the metadata if it came from peers, as info, and opens the
+// store, on a goroutine of its own: both may take long. save keeps the metadata for
+// a restart.
+func (t *Transfer) prepareLater(tor *metainfo.Torrent, info []byte, save bool) {
 	t.preparing = true
 	t.wg.Add(1)
 	go func() {
 		defer t.wg.Done()
-		p := t.prepare(tor, info)
+		p := t.prepare(tor, info, save)
 		if !t.mail.put(event{kind: evPrepared, body: p}) && p.store != nil {
 			_ = p.store.Close()
 		}
 	}()
 }
 
-func (t *Transfer) prepare(tor *metainfo.Torrent, info []byte) (p prepared) {
+func (t *Transfer) prepare(tor *metainfo.Torrent, info []byte, save bool) (p prepared) {
 	if tor == nil {
 		if tor, p.err = metainfo.FromInfo(info); p.err != nil {
 			p.err = fault.Errorf(fault.Invalid, "metadata from peers: %w", p.err)
@@ -57,7 +58,7 @@ func (t *Transfer) prepare(tor *metainfo.Torrent, info []byte) (p prepared) {
 	}
 	p.have, p.suspect = p.store.Have(), p.store.Suspect()
 	p.wanted = t.selected(tor.Manifest)
-	if info != nil && t.cfg.SaveTorrent != nil {
+	if save && t.cfg.SaveTorrent != nil {
 		if err := t.cfg.SaveTorrent(tor); err != nil {
 			t.log.Warn("keep metadata for a restart", "err", err)
 		}
@@ -110,7 +111,7 @@ func (t *Transfer) prepared(p prepared) {
 		t.roots = map[int]content.Hash{}
 	}
 	if m.Private {
-		t.stopPublicFinders()
+		t.syncFinders()
 	}
 	t.wg.Add(1 + hashWorkers())
 	go t.writeBehind()
@@ -147,6 +148,8 @@ func (t *Transfer) startSwarm() {
 		t.sw.Pause(t.now, true)
 	}
 	t.joinAll()
+	t.tickOrigins()
+	t.act()
 	t.askLayers()
 	if t.done() { // nothing to fetch: do not wait for somebody to connect
 		t.finish()

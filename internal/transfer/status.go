@@ -2,8 +2,6 @@ package transfer
 
 import (
 	"maps"
-	"slices"
-	"time"
 
 	"tandem/internal/metainfo"
 	"tandem/internal/swarm"
@@ -39,8 +37,13 @@ func (t *Transfer) snapshot() Status {
 	}
 	s := Status{
 		State: t.state(), Name: nameOf(tor), Torrent: t.torrent, Swarm: t.stats(),
-		FromPeers: t.fromPeers, Sources: maps.Clone(t.sources), Sinks: maps.Clone(t.sinks),
+		FromPeers: t.fromPeers, FromLAN: t.fromLAN, FromOrigin: t.fromOrigin, Origins: t.originStatuses(),
+		Sources: maps.Clone(t.sources), Sinks: maps.Clone(t.sinks),
 		Finders: map[string]string{}, Started: t.started, Completed: t.complete, Limit: t.limits.say(t), Err: t.err,
+		Best: t.best(),
+	}
+	if t.sw != nil && !t.done() && !t.answering() {
+		s.Lost = t.sw.Lost()
 	}
 	if t.paused {
 		s.Err = t.fullErr
@@ -57,6 +60,9 @@ func (t *Transfer) snapshot() Status {
 		s.Peers = append(s.Peers, PeerStatus{ConnStats: st, Addr: c.nc.Remote(), Path: c.nc.Path(), Client: c.client})
 		credit(s.Sources, c.name(), c.accepted)
 		credit(s.Sinks, c.name(), c.sentTo)
+	}
+	for _, n := range s.Sinks {
+		s.ToPeers += n
 	}
 	for _, f := range t.cfg.Finders {
 		s.Finders[f.Name()] = "ok"
@@ -78,127 +84,8 @@ func (t *Transfer) state() State {
 		return Paused
 	case t.isComplete():
 		return Seeding
-	case t.sw == nil, t.checking != nil && t.fromPeers == 0:
+	case t.sw == nil, t.checking != nil && t.fromPeers+t.fromOrigin == 0:
 		return Checking
 	}
 	return Downloading
-}
-
-// The limits that may bind a download; limitUp binds a seeder.
-const (
-	limitNone     = "nothing to do"
-	limitPeers    = "no peer has what is missing"
-	limitChoked   = "peers do not serve us"
-	limitDown     = "the down limit"
-	limitUp       = "the up limit"
-	limitDisk     = "your disk"
-	limitFull     = "no room on the device"
-	limitLink     = "your download link"
-	limitUploads  = "the peers' upload"
-	limitComputer = "this computer"
-	limitUnknown  = "too short to tell"
-)
-
-// limitTally counts, second by second, which limit bound.
-type limitTally struct {
-	now    string
-	count  map[string]int
-	frozen string
-
-	seeding string // what limits a node that has everything, now
-}
-
-// sample judges the last second.
-func (l *limitTally) sample(t *Transfer) {
-	if t.isComplete() {
-		l.seeding = limitNone
-		if limit := strictest(t.cfg.Up); limit > 0 && t.sw.Stats().UpRate > nearLimit*limit {
-			l.seeding = limitUp
-		}
-		return
-	}
-	if l.count == nil {
-		l.count = map[string]int{}
-	}
-	l.now = t.binding()
-	l.count[l.now]++
-}
-
-// freeze keeps what bound the transfer most of the time. One that was over
-// before a second was judged does not tell.
-func (l *limitTally) freeze(fetched bool) {
-	names := slices.Sorted(maps.Keys(l.count))
-	for _, name := range names {
-		if l.frozen == "" || l.count[name] > l.count[l.frozen] {
-			l.frozen = name
-		}
-	}
-	switch {
-	case !fetched:
-		l.frozen = limitNone
-	case l.frozen == "":
-		l.frozen = limitUnknown
-	}
-}
-
-func (l *limitTally) say(t *Transfer) string {
-	switch {
-	case !t.isComplete():
-		return l.now
-	case l.frozen == limitNone && l.seeding != "": // it only ever served
-		return l.seeding
-	}
-	return l.frozen
-}
-
-// fastRate is a rate, in bytes per second, at which hashing and copying bind
-// rather than a link: an eighth of what one core hashes.
-const fastRate = 150e6
-
-// nearLimit is the part of a limit from which on it counts as binding.
-const nearLimit = 0.85
-
-// binding names what limits the download now. A link of ours shows by round
-// trips that grow on all connections together, since the queue is then before
-// our door; otherwise it is the others' uploads.
-func (t *Transfer) binding() string {
-	if t.paused {
-		return limitFull
-	}
-	if t.done() {
-		return limitNone
-	}
-	s := t.sw.Stats()
-	useful, waiting, grown, timed := 0, 0, 0, 0
-	for _, st := range s.Conns {
-		if !st.WeInterested {
-			continue
-		}
-		useful++
-		if st.Outstanding > 0 {
-			waiting++
-		}
-		if c := t.byID[st.Conn]; c != nil && c.rtt > 0 && st.DownRate > 0 {
-			timed++
-			if c.rtt > 2*c.best && c.rtt-c.best > 20*time.Millisecond {
-				grown++
-			}
-		}
-	}
-	limit := strictest(t.cfg.Down)
-	switch {
-	case useful == 0:
-		return limitPeers
-	case limit > 0 && s.DownRate > nearLimit*limit:
-		return limitDown
-	case t.budget.scarce():
-		return limitDisk
-	case waiting == 0:
-		return limitChoked
-	case s.DownRate > fastRate:
-		return limitComputer
-	case timed > 1 && 3*grown > 2*timed:
-		return limitLink
-	}
-	return limitUploads
 }

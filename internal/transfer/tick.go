@@ -28,9 +28,11 @@ type slowMark struct {
 
 // tick does what time asks for.
 func (t *Transfer) tick() {
-	if t.sw != nil && len(t.conns) > 0 {
+	if t.sw != nil && len(t.conns)+len(t.origins) > 0 {
 		t.sw.Tick(t.now)
 	}
+	t.tickOrigins()
+	t.pace.sample(t.now, t.fromPeers+t.fromOrigin)
 	for _, c := range t.conns {
 		if len(c.ctl) > 0 { // haves that found no company
 			t.touch(c)
@@ -45,6 +47,7 @@ func (t *Transfer) tick() {
 	for _, c := range append([]*conn(nil), t.conns...) {
 		t.watch(c)
 	}
+	t.judgeAll()
 	t.timeMetadata()
 	t.timeHashes()
 	if t.sw != nil {
@@ -58,6 +61,7 @@ func (t *Transfer) tick() {
 
 // watch applies the limits of patience to one connection and measures it.
 func (t *Transfer) watch(c *conn) {
+	c.notices = 0
 	silent := t.now.Sub(time.Unix(0, c.lastRecv.Load()))
 	switch {
 	case silent > idleTimeout:

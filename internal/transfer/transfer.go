@@ -74,7 +74,6 @@ type owner struct {
 	book    *book
 	bans    bans
 	dialing int
-	wakes   []chan struct{} // of the finders
 	wokenAt time.Time
 	wakeGap time.Duration
 	pexGen  int // changes with the set of peers we can name
@@ -109,11 +108,16 @@ type owner struct {
 	complete  time.Time
 
 	sources, sinks map[string]int64 // of connections that are gone
-	fromPeers      int64
+	fromPeers      int64            // fromLAN included
+	fromLAN        int64
+	fromOrigin     int64
 	limits         limitTally
 	secondAt       time.Time
 	partedAt       time.Time
-	stopFinders    map[string]context.CancelFunc
+
+	hybrid
+	credentials
+	pace pace
 }
 
 // New returns a Transfer that does nothing until Run is called. The error is of
@@ -122,12 +126,16 @@ func New(cfg Config) (*Transfer, error) {
 	switch {
 	case len(cfg.Keys) == 0 || len(cfg.Keys) > 2:
 		return nil, fault.Errorf(fault.Invalid, "transfer: %d swarm keys", len(cfg.Keys))
-	case cfg.Audience != peer.Public && cfg.Audience != peer.Link:
+	case cfg.Audience != peer.Public && cfg.Audience != peer.Link && cfg.Audience != peer.Network:
 		return nil, fault.Errorf(fault.Invalid, "transfer: audience %s", cfg.Audience)
-	case cfg.Audience == peer.Link && len(cfg.Keys) != 1:
-		return nil, fault.Errorf(fault.Invalid, "transfer: a link share has one key")
-	case cfg.Audience == peer.Link && cfg.Torrent == nil && cfg.Want.IsZero():
-		return nil, fault.Errorf(fault.Invalid, "transfer: a link share needs its info-hash")
+	case cfg.Audience != peer.Public && len(cfg.Keys) != 1:
+		return nil, fault.Errorf(fault.Invalid, "transfer: a %s share has one key", cfg.Audience)
+	case cfg.Audience != peer.Public && cfg.Torrent == nil && cfg.Want.IsZero():
+		return nil, fault.Errorf(fault.Invalid, "transfer: a %s share needs its info-hash", cfg.Audience)
+	case cfg.Audience == peer.Network && cfg.Guard == nil:
+		return nil, fault.Errorf(fault.Invalid, "transfer: a network share needs a guard: its secret is none")
+	case cfg.Via != "" && cfg.Via != ViaBoth && cfg.Via != ViaServer && cfg.Via != ViaPeers:
+		return nil, fault.Errorf(fault.Invalid, "transfer: via %q", cfg.Via)
 	case cfg.Network == nil || cfg.Open == nil:
 		return nil, fault.Errorf(fault.Invalid, "transfer: no network or store")
 	}
@@ -146,10 +154,11 @@ func New(cfg Config) (*Transfer, error) {
 			keys:   slices.Clone(cfg.Keys),
 			byID:   map[swarm.ConnID]*conn{},
 			byKey:  map[peer.Key]*conn{},
-			book:   newBook(),
+			book:   newBook(cfg.Near),
 			leaves: map[int][]content.Hash{}, arrivals: map[int]*arrival{},
 			judging: map[int]*judgement{}, computedOf: map[int]int{},
 			sources: map[string]int64{}, sinks: map[string]int64{},
+			hybrid: hybrid{joined: map[string]*joining{}},
 		},
 	}
 	t.pieces.Store(-1)
@@ -183,10 +192,12 @@ func (t *Transfer) begin() {
 			e.want = to
 		}
 	}
-	t.startFinders()
 	if t.cfg.Torrent != nil {
-		t.prepareLater(t.cfg.Torrent, nil)
+		t.prepareLater(t.cfg.Torrent, nil, false)
 	}
+	t.far = t.via() == ViaPeers || len(t.cfg.Origins) == 0
+	t.setOrigins(t.cfg.Origins)
+	t.syncFinders()
 }
 
 // loop is the owner: it takes what the others report, feeds the swarm and hands
@@ -224,7 +235,7 @@ func (t *Transfer) loop() {
 
 // tickEvery returns the pace: the swarm's while anything is connected.
 func (t *Transfer) tickEvery() time.Duration {
-	if len(t.conns) > 0 || t.dialing > 0 || t.preparing {
+	if len(t.conns) > 0 || t.dialing > 0 || t.preparing || (len(t.origins) > 0 && !t.isComplete()) {
 		return swarm.TickEvery
 	}
 	if len(t.book.order) == 0 {
@@ -251,6 +262,9 @@ func (t *Transfer) wind() error {
 	for _, c := range t.conns {
 		t.hangUp(c)
 	}
+	for _, o := range t.origins {
+		t.abandon(o)
+	}
 	t.wg.Wait()
 	if t.store != nil {
 		if err := t.store.Close(); err != nil && t.err == nil {
@@ -263,7 +277,7 @@ func (t *Transfer) wind() error {
 // discard releases what an event holds that nobody will handle.
 func (t *Transfer) discard(e *event, final Status) {
 	switch e.kind {
-	case evMessage:
+	case evMessage, evStreamed:
 		t.budget.put(e.block)
 	case evDialed:
 		if d := e.body.(dialed); d.nc != nil {

@@ -1,0 +1,73 @@
+package transfer
+
+import "time"
+
+// paceWindow is the time over which a rate counts as sustained.
+const paceWindow = time.Second
+
+// bestLeast is how long a transfer must have taken for Best to be told.
+const bestLeast = 2 * time.Second
+
+// pace measures what a transfer could have taken at best: the highest rate at which
+// payload was accepted over any second, whoever sent it. Whatever limit bound the
+// transfer let that much through.
+type pace struct {
+	marks []mark // of the last second, and one before it
+	peak  float64
+}
+
+// mark is how much payload had been accepted at a time.
+type mark struct {
+	at    time.Time
+	bytes int64
+}
+
+// sample notes that bytes have been accepted in all. It is called every tick.
+func (p *pace) sample(now time.Time, bytes int64) {
+	if n := len(p.marks); n > 0 && now.Sub(p.marks[n-1].at) < paceWindow/20 {
+		return
+	}
+	if len(p.marks) == 0 && bytes == 0 {
+		p.marks = append(p.marks, mark{now, 0})
+		return
+	}
+	if len(p.marks) == 1 && bytes == 0 { // nothing came yet
+		p.marks[0].at = now
+		return
+	}
+	p.marks = append(p.marks, mark{now, bytes})
+	for len(p.marks) > 2 && now.Sub(p.marks[1].at) >= paceWindow {
+		p.marks = p.marks[1:]
+	}
+	if d := now.Sub(p.marks[0].at); d >= paceWindow {
+		p.peak = max(p.peak, float64(bytes-p.marks[0].bytes)/d.Seconds())
+	}
+}
+
+// best returns the part of the best possible rate at which bytes came over d: of
+// limit, in bytes per second, if that bound the transfer, otherwise of the peak.
+// 0: not known.
+func (p *pace) best(bytes int64, d time.Duration, limit float64) float64 {
+	top := p.peak
+	if limit > 0 {
+		top = limit
+	}
+	if d < bestLeast || top <= 0 || bytes <= 0 {
+		return 0
+	}
+	return min(float64(bytes)/d.Seconds()/top, 1)
+}
+
+// best is Best of Status: the rate from the start of the transfer to its end, or
+// until now, as a part of what the limit that bound it let through at best.
+func (t *Transfer) best() float64 {
+	end := t.now
+	if t.isComplete() {
+		end = t.complete
+	}
+	limit := 0.0
+	if t.limits.say(t) == limitDown {
+		limit = strictest(t.cfg.Down)
+	}
+	return t.pace.best(t.fromPeers+t.fromOrigin, end.Sub(t.started), limit)
+}
