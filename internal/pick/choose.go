@@ -74,6 +74,32 @@ func (p *Picker) RarestFrom(q *Peer, next int, now time.Duration) (int, bool) {
 	return next, true
 }
 
+// FirstFrom returns the first open piece of the peer that is not avoided, at or after
+// from and then from the start, or false.
+func (p *Picker) FirstFrom(q *Peer, from int, now time.Duration) (int, bool) {
+	if p.Opens(q) == 0 {
+		return 0, false
+	}
+	from = min(max(from, 0), p.n-1)
+	for i := range len(p.open) + 1 {
+		w := (from/64 + i) % len(p.open)
+		word := p.open[w]
+		switch i {
+		case 0:
+			word &= ^uint64(0) << (from % 64)
+		case len(p.open):
+			word &^= ^uint64(0) << (from % 64)
+		}
+		for ; word != 0; word &= word - 1 {
+			piece := w*64 + bits.TrailingZeros64(word)
+			if q.Has(piece) && !q.Avoids(piece, now) && !p.Bars(q, piece) {
+				return piece, true
+			}
+		}
+	}
+	return 0, false
+}
+
 // any returns some open piece of the peer, 64 at a look.
 func (p *Picker) any(q *Peer, now time.Duration) (int, bool) {
 	w := p.rand.IntN(len(p.open))

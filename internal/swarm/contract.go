@@ -171,6 +171,8 @@ const TickEvery = 100 * time.Millisecond
 //	Elsewhere(now, id, []Block, taken *Bitfield, after)  an origin will not give these blocks now; nor, for as long as after,
 //	                                   the pieces in taken (nil: none known); it asks to be left alone for after when taken is full
 //	Costly(now, id, bool)              an origin is to be asked only for what no connected peer has or fetches
+//	InOrder(now, id, from)             an origin sends whole files only: ask for what is needed from piece from on, in
+//	                                   order; negative: as usual again
 //	Pause(now, paused)                 no new requests while paused (disk full, down limit)
 //	Tick(now)
 //

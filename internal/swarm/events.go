@@ -37,7 +37,7 @@ func (s *Swarm) Connect(now time.Time, id ConnID, caps Caps) {
 	c.chokesUs, c.choked = true, true
 	c.reqq, c.rtt = defaultReqQ, startRTT
 	c.parole = s.parole.has(caps.Key)
-	c.since, c.moved = s.now, s.now
+	c.since, c.moved, c.busy = s.now, s.now, s.now
 	s.conns[id] = c
 	s.list = append(s.list, c)
 	if caps.Near {
@@ -97,6 +97,9 @@ func (s *Swarm) PeerHave(now time.Time, id ConnID, piece int) {
 	s.offer(c)
 	if !c.weInterested {
 		s.updateInterest(c)
+	}
+	if c.distant {
+		return // with the next tick: not all who are near at the same moment
 	}
 	s.fill(c)
 }

@@ -2,10 +2,43 @@ package swarm_test
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"tandem/internal/swarm"
 )
+
+// link is one direction of a line, shared by what goes through it.
+type link struct {
+	cap   float64 // bytes per second
+	bytes int64   // gone through
+
+	flows int     // of those not settled yet
+	left  float64 // of cap
+}
+
+// lan is a network of nodes behind one line.
+type lan struct{ up, down link }
+
+func (w *world) addLAN(up, down float64) *lan {
+	l := &lan{up: link{cap: up * mbit}, down: link{cap: down * mbit}}
+	w.lans = append(w.lans, l)
+	return l
+}
+
+// path returns what bytes go through from one node to another.
+func (w *world) path(from, to *node) []*link {
+	path := []*link{&from.up}
+	if from.lan != to.lan {
+		if from.lan != nil {
+			path = append(path, &from.lan.up)
+		}
+		if to.lan != nil {
+			path = append(path, &to.lan.down)
+		}
+	}
+	return append(path, &to.down)
+}
 
 // send puts a block into the socket of an end.
 func (w *world) send(e *end, p parcel) {
@@ -90,6 +123,9 @@ func (w *world) finish(f *flow) {
 	f.bytes -= p.block.Length
 	n := f.end.node
 	n.sent += int64(p.block.Length)
+	for _, l := range f.path {
+		l.bytes += int64(p.block.Length)
+	}
 	other := f.end.other
 	w.push(w.latency, event{kind: evBlock, to: other, node: other.node, sw: other.node.sw, action: swarm.Action{Block: p.block}, bad: p.bad})
 	if len(f.queue) > 0 {
@@ -99,6 +135,8 @@ func (w *world) finish(f *flow) {
 	}
 	if f.told > 0 {
 		f.told--
+	} else if n.srv != nil {
+		n.srv.gone(f.end, p.block)
 	} else {
 		n.sw.Sent(w.clock(), f.end.id, p.block.Length)
 		n.pump()
@@ -109,19 +147,23 @@ func (w *world) finish(f *flow) {
 // share works out the max-min fair rates: first as if only uplinks mattered,
 // which is mostly so, otherwise by filling the narrowest link first.
 func (w *world) share() {
-	for _, n := range w.nodes {
-		n.upFlow, n.dnFlow, n.dnRate = 0, 0, 0
+	for _, f := range w.flows {
+		for _, l := range f.path {
+			l.flows, l.left = 0, l.cap*1.0000001
+		}
 	}
 	for _, f := range w.flows {
-		f.end.node.upFlow++
-		f.end.other.node.dnFlow++
+		for _, l := range f.path {
+			l.flows++
+		}
 	}
 	fits := true
 	for _, f := range w.flows {
-		n, to := f.end.node, f.end.other.node
-		f.rate = n.up / float64(n.upFlow)
-		to.dnRate += f.rate
-		fits = fits && to.dnRate <= to.down*1.0000001
+		f.rate = f.path[0].cap / float64(f.path[0].flows)
+		for _, l := range f.path[1:] {
+			l.left -= f.rate
+			fits = fits && l.left >= 0
+		}
 	}
 	if !fits {
 		w.fillNarrowest()
@@ -129,34 +171,42 @@ func (w *world) share() {
 }
 
 func (w *world) fillNarrowest() {
-	for _, n := range w.nodes {
-		n.upRate, n.dnRate = n.up, n.down
-	}
 	for _, f := range w.flows {
 		f.frozen = false
+		for _, l := range f.path {
+			l.left = l.cap
+		}
 	}
 	for left := len(w.flows); left > 0; {
-		least := math.Inf(1)
-		var narrow *node
-		var isUp bool
-		for _, n := range w.nodes {
-			if n.upFlow > 0 && n.upRate/float64(n.upFlow) < least {
-				least, narrow, isUp = n.upRate/float64(n.upFlow), n, true
-			}
-			if n.dnFlow > 0 && n.dnRate/float64(n.dnFlow) < least {
-				least, narrow, isUp = n.dnRate/float64(n.dnFlow), n, false
-			}
-		}
+		narrow := w.narrowest()
+		least := narrow.left / float64(narrow.flows)
 		for _, f := range w.flows {
-			from, to := f.end.node, f.end.other.node
-			if f.frozen || isUp && from != narrow || !isUp && to != narrow {
+			if f.frozen || !slices.Contains(f.path, narrow) {
 				continue
 			}
 			f.frozen, f.rate = true, max(least, 1)
-			from.upRate, to.dnRate = from.upRate-least, to.dnRate-least
-			from.upFlow--
-			to.dnFlow--
+			for _, l := range f.path {
+				l.left -= least
+				l.flows--
+			}
 			left--
 		}
 	}
+}
+
+// narrowest returns the link that gives least to each of its flows.
+func (w *world) narrowest() *link {
+	var narrow *link
+	least := math.Inf(1)
+	for _, f := range w.flows {
+		if f.frozen {
+			continue
+		}
+		for _, l := range f.path {
+			if r := l.left / float64(l.flows); r < least {
+				least, narrow = r, l
+			}
+		}
+	}
+	return narrow
 }

@@ -67,9 +67,36 @@ func (s *Swarm) PeerFetching(now time.Time, id ConnID, piece int, on bool) {
 	if c == nil || !c.caps.Tandem || piece < 0 || piece >= s.geo.NumPieces() {
 		return
 	}
-	if on {
-		s.picker.Fetching(c.peer, piece, s.now)
-	} else {
+	if !on {
 		s.picker.Fetched(c.peer, piece)
+		return
+	}
+	s.picker.Fetching(c.peer, piece, s.now)
+	if c.caps.Near && c.caps.Outgoing && s.nears > 0 {
+		s.yield(piece)
+	}
+}
+
+// yield leaves piece to a near peer that began to fetch it at the same moment as
+// we, if nothing of it has come from afar. Of the two, the one that made the
+// connection gives way.
+func (s *Swarm) yield(piece int) {
+	p := s.byPiece[int32(piece)]
+	if p == nil || p.told == noneTold || p.got > 0 {
+		return
+	}
+	for _, c := range s.list {
+		if !c.distant || c.caps.Near {
+			continue
+		}
+		if c.own == p {
+			s.disown(c)
+		}
+		for i := c.out.len() - 1; i >= 0; i-- {
+			if a := *c.out.at(i); int(a.piece) == piece {
+				s.cancel(c, s.block(piece, int(a.block)))
+				s.giveBack(c, i)
+			}
+		}
 	}
 }

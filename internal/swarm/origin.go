@@ -33,7 +33,7 @@ func (s *Swarm) connectOrigin(id ConnID, caps Caps) {
 	c.choked = true
 	c.reqq, c.rtt = s.cfg.MaxDepth, startRTT
 	c.parole = s.parole.has(caps.Key)
-	c.since, c.moved = s.now, s.now
+	c.since, c.moved, c.busy = s.now, s.now, s.now
 	c.turn = s.rand.IntN(max(s.geo.NumPieces(), 1))
 	s.conns[id] = c
 	s.list = append(s.list, c)
@@ -78,11 +78,28 @@ func (s *Swarm) rarest(c *conn) (int, bool) {
 	if !c.caps.Origin {
 		return s.picker.Rarest(c.peer, s.now)
 	}
-	piece, ok := s.picker.RarestFrom(c.peer, c.turn, s.now)
+	next := s.picker.RarestFrom
+	if c.inOrder {
+		next = s.picker.FirstFrom
+	}
+	piece, ok := next(c.peer, c.turn, s.now)
 	if ok {
 		c.turn = (piece + 1) % s.geo.NumPieces()
 	}
 	return piece, ok
+}
+
+// InOrder says that an origin sends whole files only: it is asked for the pieces
+// that are needed as they follow each other, those from first before the others.
+// A negative from ends that.
+func (s *Swarm) InOrder(now time.Time, id ConnID, from int) {
+	c := s.at(now, id)
+	if c == nil || !c.caps.Origin {
+		return
+	}
+	if c.inOrder = from >= 0; c.inOrder {
+		c.turn = min(from, s.geo.NumPieces()-1)
+	}
 }
 
 // stallOrigin deals with an origin that sends nothing. What peers have they are

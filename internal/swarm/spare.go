@@ -10,6 +10,7 @@ type spared struct {
 	loose   bool          // the others bring nothing: no limits until they do
 	busy    time.Duration // when something was last outstanding
 	turn    int           // of an origin: the piece after the one asked for last
+	inOrder bool          // of an origin: pieces are asked for as they follow each other
 }
 
 // idleTime is how long a source with nothing to do keeps to its limits while those

@@ -39,6 +39,8 @@ type world struct {
 	fault   func(string)               // an invariant is broken
 	asked   map[question]time.Duration // requests without an answer, since when
 	apart   func(a, b *node) bool      // whether a partition keeps two nodes apart
+	tandem  bool                       // whether nodes tell each other what they fetch
+	lans    []*lan
 }
 
 type question struct {
@@ -65,9 +67,11 @@ type node struct {
 	w        *world
 	id       int
 	key      peer.Key
-	up, down float64 // bytes per second
+	up, down link
+	lan      *lan // nil: none
 	cfg      swarm.Config
-	sw       *swarm.Swarm
+	sw       *swarm.Swarm // nil: a server
+	srv      *server
 	ends     map[swarm.ConnID]*end
 	links    []*end // the same, in order
 	dead     bool
@@ -82,10 +86,6 @@ type node struct {
 
 	done    time.Duration // 0 while incomplete
 	sent    int64
-	upFlow  int
-	upRate  float64
-	dnFlow  int
-	dnRate  float64
 	actions []swarm.Action
 }
 
@@ -107,6 +107,7 @@ type parcel struct {
 // flow is what an end sends.
 type flow struct {
 	end    *end
+	path   []*link // what it goes through, the sender's uplink first
 	queue  []parcel
 	left   float64 // of the first, bytes
 	bytes  int     // of the whole queue
@@ -184,7 +185,7 @@ const mbit = 1e6 / 8
 // add makes a node with rates in Mbit/s.
 func (w *world) add(up, down float64, seed bool) *node {
 	n := &node{
-		w: w, id: len(w.nodes), up: up * mbit, down: down * mbit, seed: seed,
+		w: w, id: len(w.nodes), up: link{cap: up * mbit}, down: link{cap: down * mbit}, seed: seed,
 		key: peer.Key{ID: peer.ID{byte(len(w.nodes)), byte(len(w.nodes) >> 8), 1}},
 		bad: make(map[[2]int]bool), banned: make(map[peer.Key]bool),
 	}
@@ -217,20 +218,30 @@ func (w *world) join(a, b *node, fast bool) {
 	if w.apart != nil && w.apart(a, b) {
 		return
 	}
-	w.nextID++
-	x := &end{node: a, id: w.nextID, fast: fast}
-	y := &end{node: b, id: w.nextID, fast: fast, other: x}
-	x.other = y
-	x.flow.index, y.flow.index = -1, -1
-	x.flow.end, y.flow.end = x, y
-	for _, e := range []*end{x, y} {
-		e.node.ends[e.id] = e
-		e.node.links = append(e.node.links, e)
-		e.node.sw.Connect(w.clock(), e.id, swarm.Caps{Key: e.other.node.key, Fast: fast, V2: true})
+	x := w.wire(a, b, fast)
+	for _, e := range []*end{x, x.other} {
+		e.node.sw.Connect(w.clock(), e.id, swarm.Caps{
+			Key: e.other.node.key, Fast: fast, V2: true,
+			Outgoing: e == x, Tandem: w.tandem, Near: a.lan != nil && a.lan == b.lan,
+		})
 		e.node.sw.RTT(e.id, 2*w.latency)
 	}
 	a.pump()
 	b.pump()
+}
+
+// wire makes the two ends of a connection and returns that of a.
+func (w *world) wire(a, b *node, fast bool) *end {
+	w.nextID++
+	x := &end{node: a, id: w.nextID, fast: fast}
+	y := &end{node: b, id: w.nextID, fast: fast, other: x}
+	x.other = y
+	for _, e := range []*end{x, y} {
+		e.flow.index, e.flow.end, e.flow.path = -1, e, w.path(e.node, e.other.node)
+		e.node.ends[e.id] = e
+		e.node.links = append(e.node.links, e)
+	}
+	return x
 }
 
 // close ends a connection; both sides learn of it.
@@ -255,6 +266,9 @@ func (n *node) kill() {
 
 // pump carries out what the machine wants.
 func (n *node) pump() {
+	if n.sw == nil {
+		return
+	}
 	n.actions = n.sw.Actions(n.actions[:0])
 	for _, a := range n.actions {
 		n.do(a)
@@ -317,6 +331,10 @@ func (n *node) do(a swarm.Action) {
 
 // deliver gives a message to the machine at the end of its way.
 func (w *world) deliver(e *end, a swarm.Action) {
+	if e.node.srv != nil {
+		e.node.srv.deliver(e, a)
+		return
+	}
 	sw, now := e.node.sw, w.clock()
 	switch a.Kind {
 	case swarm.Announce:
@@ -341,6 +359,8 @@ func (w *world) deliver(e *end, a swarm.Action) {
 	case swarm.SendReject:
 		delete(w.asked, question{e.other, a.Block})
 		sw.PeerReject(now, e.id, a.Block)
+	case swarm.SendFetching, swarm.SendFetched:
+		sw.PeerFetching(now, e.id, a.Block.Piece, a.Kind == swarm.SendFetching)
 	}
 }
 
@@ -409,6 +429,9 @@ func (w *world) handle(e event) {
 	case evBlock:
 		w.arrive(e)
 	case evSent:
+		if n.sw == nil {
+			return
+		}
 		n.sw.Sent(w.clock(), e.to.id, e.action.Block.Length)
 	case evVerify:
 		n.verify(e.action.Block.Piece)
@@ -416,6 +439,10 @@ func (w *world) handle(e event) {
 		n.judge(e.action.Block.Piece)
 	case evClose:
 		delete(n.ends, e.to.id)
+		if n.srv != nil {
+			n.srv.left(e.to)
+			return
+		}
 		n.sw.Disconnect(w.clock(), e.to.id)
 	case evTick:
 		n.sw.Tick(w.clock())
