@@ -129,9 +129,6 @@ func (h *Host) dial(ctx context.Context, to transport.Target) (*conn, error) {
 		return nil, err
 	}
 	ours.shown, theirs.shown = papers.server, papers.client
-	if to.Audience != peer.Public {
-		theirs.audience = papers.audience
-	}
 	select {
 	case l.ready <- theirs:
 		select {

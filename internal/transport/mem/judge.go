@@ -8,12 +8,8 @@ import (
 	"tandem/internal/transport"
 )
 
-// papers are the documents shown on a connection, nil where none were asked for, and what
-// the listener serves over it.
-type papers struct {
-	client, server []byte
-	audience       peer.Audience
-}
+// papers are the documents shown on a connection, nil where none were asked for.
+type papers struct{ client, server []byte }
 
 // judge checks what the handshakes of the other drivers prove.
 func (l *listener) judge(from *Host, to transport.Target) (papers, error) {
@@ -41,10 +37,10 @@ func (l *listener) judgeLink(from *Host, to transport.Target) (papers, error) {
 		return papers{}, fault.Errorf(fault.Refused, "the other side is this node")
 	}
 	share, ok := l.shares.Share(to.Key)
-	if !ok || !share.Sound() || subtle.ConstantTimeCompare(share.Secret[:], to.Secret[:]) != 1 {
+	if !ok || !share.Sound() || share.Audience != to.Audience || subtle.ConstantTimeCompare(share.Secret[:], to.Secret[:]) != 1 {
 		return papers{}, transport.NotShared.Err(to.Audience)
 	}
-	p := papers{audience: share.Audience}
+	var p papers
 	var shown []byte
 	if to.Guard != nil {
 		shown = clone(to.Guard.Present())

@@ -21,6 +21,7 @@ const maxSealed = capability.MaxSize + 16
 // bond is what both sides of one TLS session know of a share they both hold.
 type bond struct {
 	secret         transport.Secret
+	audience       peer.Audience
 	exporter       []byte
 	client, server peer.ID
 }
@@ -35,20 +36,33 @@ func (b bond) hello(key content.SHA1, guarded bool, doc []byte) hello {
 	return h
 }
 
+// labels are those of the client's and the server's proof.
+func (b bond) labels() (client, server string) {
+	if b.audience == peer.Network {
+		return networkClientLabel, networkServerLabel
+	}
+	return clientLabel, serverLabel
+}
+
 // prove returns the proof that belongs into h.
 func (b bond) prove(h hello) proof {
+	label, _ := b.labels()
 	if !h.Guarded {
-		return prove(b.secret, clientLabel, b.exporter, b.client, b.server)
+		return prove(b.secret, label, b.exporter, b.client, b.server)
 	}
-	return prove(b.secret, clientLabel, b.exporter, b.client, b.server, h.Sealed)
+	return prove(b.secret, label, b.exporter, b.client, b.server, h.Sealed)
 }
 
 // ready makes the server's frame.
 func (b bond) ready(guarded bool, doc []byte) ready {
+	_, label := b.labels()
 	if !guarded {
-		return ready{Proof: prove(b.secret, serverLabel, b.exporter, b.client, b.server)}
+		return ready{Proof: prove(b.secret, label, b.exporter, b.client, b.server)}
 	}
-	return ready{prove(b.secret, serverLabel, b.exporter, b.client, b.server, doc), true, doc}
+	if len(doc) > capability.MaxSize {
+		doc = nil // nothing a guard would take
+	}
+	return ready{prove(b.secret, label, b.exporter, b.client, b.server, doc), true, doc}
 }
 
 // judge decides about a client that has proven the secret, and returns what it showed: nil

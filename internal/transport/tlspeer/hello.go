@@ -18,11 +18,14 @@ import (
 )
 
 // What the proofs are made over. The two roles have different labels, so that
-// no proof can be sent back to whom it came from.
+// no proof can be sent back to whom it came from, and so have the two audiences, so
+// that none is good for the other.
 const (
-	exporterLabel = "EXPORTER-tandem/1 link"
-	clientLabel   = "tandem/1 client"
-	serverLabel   = "tandem/1 server"
+	exporterLabel      = "EXPORTER-tandem/1 link"
+	clientLabel        = "tandem/1 client"
+	serverLabel        = "tandem/1 server"
+	networkClientLabel = "tandem/1 network client"
+	networkServerLabel = "tandem/1 network server"
 )
 
 // A frame is a two-byte length, big-endian, of what follows; a type; a body.
@@ -197,7 +200,7 @@ func (c *Config) greet(conn *tls.Conn, to transport.Target) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := bond{to.Secret, exporter, c.Identity.id, server}
+	b := bond{to.Secret, to.Audience, exporter, c.Identity.id, server}
 	var doc []byte
 	if to.Guard != nil {
 		doc = to.Guard.Present()
@@ -247,7 +250,7 @@ func (c *Config) answer(conn *tls.Conn, shares transport.Shares, admit func(peer
 	if known = known && share.Sound(); !known {
 		_, _ = rand.Read(share.Secret[:]) // never fails
 	}
-	b := bond{share.Secret, exporter, client, c.Identity.id}
+	b := bond{share.Secret, share.Audience, exporter, client, c.Identity.id}
 	if want := b.prove(h); !hmac.Equal(h.Proof[:], want[:]) || !known {
 		_, _ = conn.Write(appendRefuse(nil, transport.NotShared))
 		return nil, fault.Errorf(fault.Refused, "peer %s does not hold the secret of a share", client.Short())

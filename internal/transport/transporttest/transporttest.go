@@ -24,6 +24,8 @@ import (
 type Shares struct {
 	Public []content.SHA1
 	Link   map[content.SHA1]transport.Secret
+	// Shares are those of Link with more to them, and those of audience network.
+	Shares map[content.SHA1]transport.Share
 }
 
 // PublicKeys implements transport.Shares.
@@ -31,6 +33,9 @@ func (s *Shares) PublicKeys() iter.Seq[content.SHA1] { return slices.Values(s.Pu
 
 // Share implements transport.Shares.
 func (s *Shares) Share(key content.SHA1) (transport.Share, bool) {
+	if share, ok := s.Shares[key]; ok {
+		return share, true
+	}
 	secret, ok := s.Link[key]
 	return transport.Share{Secret: secret, Audience: peer.Link}, ok
 }
@@ -95,6 +100,7 @@ func Run(t *testing.T, rig func(t *testing.T) Rig) {
 		})
 	}
 	linkRuns(t, rig)
+	guardRuns(t, rig)
 }
 
 // linkRuns are the refusals of link connections.
