@@ -53,7 +53,9 @@ func (n *Node) finders(ctx context.Context, p plan) (all, mine []discover.Finder
 		}
 		all = append(all, shared{n.doors.lan})
 	}
-	if n.cfg.DHT {
+	if n.cfg.DHT && p.session != nil {
+		all = append(all, &lazy{name: "dht", open: n.sharedDHT})
+	} else if n.cfg.DHT {
 		if n.doors.dht == nil {
 			n.doors.dht, err = n.startDHT(ctx)
 		}
@@ -64,6 +66,23 @@ func (n *Node) finders(ctx context.Context, p plan) (all, mine []discover.Finder
 		}
 	}
 	return all, mine, nil
+}
+
+// sharedDHT returns the DHT, which it starts if need be.
+func (n *Node) sharedDHT(context.Context) (discover.Finder, error) {
+	n.doors.mu.Lock()
+	defer n.doors.mu.Unlock()
+	if n.ctx.Err() != nil {
+		return nil, fault.Errorf(fault.Closed, "the node is stopping")
+	}
+	if n.doors.dht == nil {
+		d, err := n.startDHT(n.ctx)
+		if err != nil {
+			return nil, err
+		}
+		n.doors.dht = d
+	}
+	return shared{n.doors.dht}, nil
 }
 
 // startDHT joins the DHT on the number of our TCP port, or on any when that is
@@ -243,6 +262,7 @@ func (n *Node) targets(ctx context.Context, peers []string, src *Source) ([]tran
 		for _, a := range addrs[:min(len(addrs), 4)] {
 			out = append(out, transport.Target{
 				Addr: netip.AddrPortFrom(a.Unmap(), uint16(number)), Audience: src.Audience, Key: src.Keys[0], Secret: src.secret,
+				Guard: src.guard.contract(),
 			})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,12 +19,30 @@ import (
 	"tandem/internal/peer"
 	"tandem/internal/store"
 	"tandem/internal/store/disk"
+	"tandem/internal/transfer"
 )
 
 // Get fetches o.Source into o.Dir, in the background. Errors are those of
 // ParseSource and disk.OpenWorkspace, ErrExpired, fault.Exists (the node has it
-// already) and fault.Unreachable (a peer's name cannot be looked up).
+// already) and fault.Unreachable (a peer's name cannot be looked up); from a server
+// also what it says, ErrPassword among it.
 func (n *Node) Get(ctx context.Context, o GetOptions, w Watch) (*Item, error) {
+	return n.get(ctx, KindGet, o, record{Get: &o}, w)
+}
+
+func (n *Node) get(ctx context.Context, kind string, o GetOptions, r record, w Watch) (*Item, error) {
+	switch o.Via {
+	case "", transfer.ViaBoth, transfer.ViaServer, transfer.ViaPeers:
+	default:
+		return nil, fault.Errorf(fault.Invalid, "via %q: it is server, peers or both", o.Via)
+	}
+	at, err := n.place(o.Source, o.Password, o.Server)
+	if err != nil {
+		return nil, err
+	}
+	if at != nil {
+		return n.getFrom(ctx, kind, at, o, r, w)
+	}
 	src, err := ParseSource(o.Source)
 	if err != nil {
 		return nil, err
@@ -31,12 +50,26 @@ func (n *Node) Get(ctx context.Context, o GetOptions, w Watch) (*Item, error) {
 	if src.expired(time.Now()) {
 		return nil, fmt.Errorf("get: %w", ErrExpired)
 	}
-	it, err := n.newItem(KindGet, src.Name, o.Dir, src.Audience, src.Keys, src.secret)
-	if err != nil {
+	if o.Via == transfer.ViaServer {
+		return nil, fault.Errorf(fault.Invalid, "get %s: no server shares it, so that it cannot come from one alone", shortName(src))
+	}
+	if err := n.guarded(src); err != nil {
 		return nil, fmt.Errorf("get: %w", err)
 	}
-	it.record = record{Get: &o}
-	if err := n.fetch(ctx, it, src, o, w); err != nil {
+	return n.begin(ctx, kind, src, o, r, plan{})
+}
+
+// begin makes the item of a get and starts it; p is what is special about it.
+func (n *Node) begin(ctx context.Context, kind string, src *Source, o GetOptions, r record, p plan) (*Item, error) {
+	it, err := n.newItem(kind, src.Name, o.Dir, src)
+	if err != nil {
+		if src.guard != nil {
+			src.guard.leave()
+		}
+		return nil, fmt.Errorf("get: %w", err)
+	}
+	it.record, it.until = r, o.Until
+	if err := n.fetch(ctx, it, src, o, p); err != nil {
 		it.abandon(err)
 		n.forget(it)
 		return nil, fmt.Errorf("get %s: %w", shortName(src), err)
@@ -52,7 +85,7 @@ func shortName(src *Source) string {
 	return fmt.Sprintf("%x", src.Keys[0][:4])
 }
 
-func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w Watch) (err error) {
+func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, p plan) (err error) {
 	named, err := n.targets(ctx, append(o.Peers, src.Peers...), src)
 	if err != nil {
 		return err
@@ -66,45 +99,65 @@ func (n *Node) fetch(ctx context.Context, it *Item, src *Source, o GetOptions, w
 			err = errors.Join(err, ws.release())
 		}
 	}()
-	p := plan{
-		torrent: src.Torrent, trackers: append(src.Trackers, tiers(o.Trackers)...),
-		peers: append(named, n.dialed(src)...), common: o.Common, keep: o.KeepSeeding, link: o.Source,
-		pick: func(m *content.Manifest) []bool { return selected(m, o.Select) },
-		open: func(t *metainfo.Torrent) (store.Pieces, error) {
-			wanted := selected(t.Manifest, o.Select)
-			if wanted != nil && !anyOf(wanted) {
-				return nil, fmt.Errorf("select %s: %w", strings.Join(o.Select, ", "), ErrSelect)
-			}
-			return ws.pieces(t.Manifest, wanted)
-		},
-		save: func(t *metainfo.Torrent) error {
-			data, err := t.Encode()
-			if err != nil {
-				return err
-			}
-			return ws.SaveTorrent(data)
-		},
-		release: func() {
-			if err := ws.release(); err != nil {
-				n.log.Error("close working copy", "item", it.id, "err", err)
-			}
-		},
+	p.torrent, p.want, p.trackers = src.Torrent, src.want, append(src.Trackers, tiers(o.Trackers)...)
+	p.peers, p.common, p.keep, p.link = append(named, n.dialed(src)...), o.Common, o.KeepSeeding, o.Source
+	p.pick = func(m *content.Manifest) []bool { return selected(m, o.Select) }
+	p.open = func(t *metainfo.Torrent) (store.Pieces, error) {
+		wanted := selected(t.Manifest, o.Select)
+		if wanted != nil && !anyOf(wanted) {
+			return nil, fmt.Errorf("select %s: %w", strings.Join(o.Select, ", "), ErrSelect)
+		}
+		m, err := renamed(t.Manifest, o.Name)
+		if err != nil {
+			return nil, err
+		}
+		return ws.pieces(m, wanted)
 	}
-	if src.Ticket != nil {
-		p.want = src.Ticket.InfoHash
+	p.save = func(t *metainfo.Torrent) error {
+		data, err := t.Encode()
+		if err != nil {
+			return err
+		}
+		return ws.SaveTorrent(data)
 	}
-	if src.Torrent != nil {
+	p.release = func() {
+		if err := ws.release(); err != nil {
+			n.log.Error("close working copy", "item", it.id, "err", err)
+		}
+	}
+	if src.Torrent != nil && p.session == nil {
 		p.link = ""
 		if src.Audience == peer.Public {
 			p.link = magnet(src.Torrent, nil)
 		}
-	} else {
+	} else if src.Torrent == nil {
 		p.torrent = kept(ws.Workspace, src)
 	}
-	if err := n.remember(it, src.Torrent); err != nil {
+	typed := src.Torrent // which may go
+	if p.session != nil {
+		typed = nil
+	}
+	if err := n.remember(it, typed); err != nil {
 		return err
 	}
 	return it.start(p)
+}
+
+// renamed returns m under another name; "": its own.
+func renamed(m *content.Manifest, name string) (*content.Manifest, error) {
+	if name == "" {
+		return m, nil
+	}
+	if err := content.CheckPath([]string{name}); err != nil {
+		return nil, fmt.Errorf("name: %w", err)
+	}
+	out := *m
+	out.Name = name
+	if out.Single && len(out.Files) > 0 {
+		out.Files = slices.Clone(out.Files)
+		out.Files[0].Path = []string{name}
+	}
+	return &out, nil
 }
 
 // working is the working copy of one item.
@@ -152,8 +205,8 @@ func kept(ws *disk.Workspace, src *Source) *metainfo.Torrent {
 		return nil
 	}
 	switch m := t.Manifest; {
-	case src.Ticket != nil:
-		if m.HasV2 && m.InfoHash2 == src.Ticket.InfoHash {
+	case !src.want.IsZero():
+		if m.HasV2 && m.InfoHash2 == src.want {
 			return t
 		}
 	case src.Magnet != nil:

@@ -13,6 +13,7 @@ import (
 	"tandem/internal/discover"
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
+	"tandem/internal/origin/api"
 	"tandem/internal/peer"
 	"tandem/internal/store"
 	"tandem/internal/transfer"
@@ -35,6 +36,10 @@ type Item struct {
 	node     *Node
 	record   record // what a restart needs
 
+	guard   *guard    // of a server's share; nil: none is needed
+	session *session  // with the server; nil: there is none
+	until   time.Time // of a promise to keep; zero: none
+
 	ctx    context.Context // ends the item
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when metadata is known
@@ -48,14 +53,18 @@ type Item struct {
 	t     *transfer.Transfer // nil while it is prepared
 	last  transfer.Status    // final, once done
 	err   error              // why it ended; nil after an orderly stop
+	why   error              // why we ended it; nil: somebody asked for it
+
+	upload *UploadStatus // of a share to a server
+	offer  *OfferStatus  // of an offer of room
 }
 
 // newItem makes an item that is known to the node, so that nothing else takes
 // its keys, and does not run yet.
-func (n *Node) newItem(kind, name, path string, audience peer.Audience, keys []content.SHA1, secret transport.Secret) (*Item, error) {
+func (n *Node) newItem(kind, name, path string, src *Source) (*Item, error) {
 	it := &Item{
-		id: itemID(keys), kind: kind, name: name, path: path,
-		audience: audience, keys: keys, secret: secret, started: time.Now(), node: n,
+		id: itemID(src.Keys), kind: kind, name: name, path: path,
+		audience: src.Audience, keys: src.Keys, secret: src.secret, guard: src.guard, started: time.Now(), node: n,
 		ready: make(chan struct{}), full: make(chan struct{}), done: make(chan struct{}),
 	}
 	it.ctx, it.cancel = context.WithCancel(n.ctx)
@@ -86,6 +95,12 @@ type plan struct {
 	release  func() // when it has ended; may be nil
 	common   Common
 	keep     time.Duration // after completion
+
+	session *session         // nil: no server shares it
+	first   *api.SwarmAnswer // the server's, when it was asked before
+	via     transfer.Via
+	done    func(keep time.Duration)                  // at completion; may be nil
+	beside  func(context.Context, *transfer.Transfer) // runs while the transfer does; may be nil
 }
 
 // start runs it by p, in the background until Done.
@@ -104,13 +119,27 @@ func (it *Item) start(p plan) error {
 		DHTPort: n.dhtPort(), OnDHTNode: n.addDHTNode,
 		Log: n.log.With("item", it.id), Seed: rand.Uint64(),
 	}
+	if it.guard != nil {
+		cfg.Guard, cfg.OnDocument = it.guard, it.guard.overheard
+	}
+	if p.session != nil {
+		cfg.Via, cfg.Near = p.via, n.near
+		if p.via != transfer.ViaPeers {
+			cfg.Origins = []transfer.Origin{&source{p.session}}
+		}
+	}
 	t, err := transfer.New(cfg)
 	if err != nil {
 		closeAll(mine)
 		return err
 	}
+	if p.session != nil {
+		p.session.mu.Lock()
+		p.session.it = it
+		p.session.mu.Unlock()
+	}
 	it.mu.Lock()
-	it.t, it.link, it.named = t, p.link, p.peers
+	it.t, it.link, it.named, it.session = t, p.link, p.peers, p.session
 	it.mu.Unlock()
 	go it.run(t, p, mine)
 	return nil
@@ -120,7 +149,16 @@ func (it *Item) start(p plan) error {
 func (it *Item) run(t *transfer.Transfer, p plan, mine []discover.Finder) {
 	var watching sync.WaitGroup
 	ctx, cancel := context.WithCancel(it.ctx)
-	watching.Go(func() { it.watch(ctx, t, p.keep) })
+	watching.Go(func() { it.watch(ctx, t, p) })
+	if it.guard != nil {
+		watching.Go(func() { it.heed(ctx, t) })
+	}
+	if p.session != nil {
+		watching.Go(func() { p.session.run(ctx, t, p.first) })
+	}
+	if p.beside != nil {
+		watching.Go(func() { p.beside(ctx, t) })
+	}
 	err := t.Run(ctx)
 	cancel()
 	watching.Wait()
@@ -129,14 +167,16 @@ func (it *Item) run(t *transfer.Transfer, p plan, mine []discover.Finder) {
 		p.release()
 	}
 	if it.ctx.Err() != nil { // we were asked to end, whatever that broke
-		err = nil
+		it.mu.Lock()
+		err = it.why
+		it.mu.Unlock()
 	}
 	it.finish(t.Status(), err)
 }
 
 // watch closes ready and full in time, and stops the item when it has served
 // for long enough.
-func (it *Item) watch(ctx context.Context, t *transfer.Transfer, keep time.Duration) {
+func (it *Item) watch(ctx context.Context, t *transfer.Transfer, p plan) {
 	select {
 	case <-t.Ready():
 		close(it.ready)
@@ -149,10 +189,13 @@ func (it *Item) watch(ctx context.Context, t *transfer.Transfer, keep time.Durat
 	case <-ctx.Done():
 		return
 	}
-	if keep == Forever {
+	if p.done != nil {
+		p.done(p.keep)
+	}
+	if p.keep == Forever {
 		return
 	}
-	over := time.NewTimer(keep)
+	over := time.NewTimer(p.keep)
 	defer over.Stop()
 	select {
 	case <-over.C:
@@ -161,7 +204,20 @@ func (it *Item) watch(ctx context.Context, t *transfer.Transfer, keep time.Durat
 	}
 }
 
+// fail ends it because of err.
+func (it *Item) fail(err error) {
+	it.mu.Lock()
+	if it.why == nil {
+		it.why = err
+	}
+	it.mu.Unlock()
+	it.cancel()
+}
+
 func (it *Item) finish(last transfer.Status, err error) {
+	if it.guard != nil {
+		it.guard.leave()
+	}
 	it.mu.Lock()
 	it.last, it.err = last, err
 	if t := it.t; t != nil && it.name == "" {

@@ -60,7 +60,8 @@ type Config struct {
 
 	// Persist keeps shares and transfers across restarts (tandem node).
 	Persist bool
-	Log     *slog.Logger // nil: silent
+	Log     *slog.Logger     // nil: silent
+	Now     func() time.Time // nil: time.Now; by it documents of servers run out
 }
 
 // Node is a running node.
@@ -81,6 +82,16 @@ type Node struct {
 	doors   doors
 	pending pending
 	saving  sync.Mutex // one writer of the state file
+
+	clock    func() time.Time // for what signatures and networks are judged by
+	servers  authorities
+	vicinity vicinity
+}
+
+// authorities are the servers whose documents the node has met.
+type authorities struct {
+	mu   sync.Mutex // guards list
+	list map[peer.ID]*authority
 }
 
 // doors are the drivers that start with the first share or transfer.
@@ -100,6 +111,9 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.StateDir == "" {
 		return nil, fault.Errorf(fault.NotFound, "no state folder: neither TANDEM_STATE_DIR nor HOME is set")
 	}
@@ -113,7 +127,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Log, identity: id,
 		up: limiter(cfg.Up), down: limiter(cfg.Down),
-		trackers: tracker.NewLimit(50),
+		trackers: tracker.NewLimit(50), clock: cfg.Now,
 		net: tcp.New(tcp.Config{
 			Encryption: cfg.Encryption, TLS: &tlspeer.Config{Identity: id}, Log: cfg.Log,
 		}),

@@ -124,7 +124,7 @@ func (r *registry) Share(key content.SHA1) (transport.Share, bool) {
 	if it == nil || it.audience == peer.Public {
 		return transport.Share{}, false
 	}
-	return transport.Share{Secret: it.secret, Audience: it.audience}, true
+	return transport.Share{Secret: it.secret, Audience: it.audience, Guard: it.guard.contract()}, true
 }
 
 // accept routes incoming connections until the listener closes. How many wait

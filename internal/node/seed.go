@@ -7,7 +7,6 @@ import (
 
 	"tandem/internal/content"
 	"tandem/internal/metainfo"
-	"tandem/internal/peer"
 	"tandem/internal/store"
 	"tandem/internal/store/disk"
 )
@@ -90,7 +89,7 @@ func (n *Node) seed(ctx context.Context, o SeedOptions, w Watch, judge func(*met
 	if err != nil {
 		return nil, errors.Join(err, pieces.Close())
 	}
-	it, err := n.newItem(kind, t.Manifest.Name, o.Dir, peer.Public, src.Keys, src.secret)
+	it, err := n.newItem(kind, t.Manifest.Name, o.Dir, src)
 	if err != nil {
 		return nil, errors.Join(err, pieces.Close())
 	}

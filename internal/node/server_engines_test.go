@@ -27,7 +27,7 @@ func TestTwoServersOnOneDatabaseAndStore(t *testing.T) {
 	}
 	a, b := serve(t, cfg), serve(t, cfg)
 	for _, s := range []*serving{a, b} {
-		if status, body := get(t, client(t, nil), s.URL+"/readyz"); status != http.StatusOK || s.Setup != "" {
+		if status, body := get(t, browser(t, nil), s.URL+"/readyz"); status != http.StatusOK || s.Setup != "" {
 			t.Errorf("%d %s, set up at %q", status, body, s.Setup)
 		}
 	}

@@ -66,8 +66,8 @@ func get(t *testing.T, c *http.Client, url string) (status int, body string) {
 	return res.StatusCode, string(b)
 }
 
-// client returns one that keeps no connections.
-func client(t *testing.T, conf *tls.Config) *http.Client {
+// browser returns a client that keeps no connections.
+func browser(t *testing.T, conf *tls.Config) *http.Client {
 	t.Helper()
 	tr := &http.Transport{DisableKeepAlives: true, TLSClientConfig: conf}
 	t.Cleanup(tr.CloseIdleConnections)
@@ -84,7 +84,7 @@ func TestAServerOnNothing(t *testing.T) {
 	if !strings.HasPrefix(s.Setup, s.URL+"/setup?token=") {
 		t.Errorf("it is set up at %q", s.Setup)
 	}
-	if status, _ := get(t, client(t, nil), s.URL+"/readyz"); status != http.StatusOK {
+	if status, _ := get(t, browser(t, nil), s.URL+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz answers %d", status)
 	}
 	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
@@ -117,7 +117,7 @@ func TestADrainLetsRequestsEnd(t *testing.T) {
 	})
 	s := serve(t, ServerConfig{Pages: func(*origin.Server, ServerPages) Pages { return Pages{Handler: slow} }})
 	answer := make(chan string, 1)
-	c := client(t, nil)
+	c := browser(t, nil)
 	go func() {
 		res, err := c.Get(s.URL + "/slow")
 		if err != nil {
@@ -155,7 +155,7 @@ func TestADrainIsNotForever(t *testing.T) {
 		<-r.Context().Done()
 	})
 	s := serve(t, ServerConfig{Drain: 20 * time.Millisecond, Pages: func(*origin.Server, ServerPages) Pages { return Pages{Handler: stuck} }})
-	c := client(t, nil)
+	c := browser(t, nil)
 	cut := make(chan error, 1)
 	go func() {
 		res, err := c.Get(s.URL + "/stuck")

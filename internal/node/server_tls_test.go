@@ -57,7 +57,7 @@ func TestTLSFromFiles(t *testing.T) {
 	if !strings.HasPrefix(s.URL, "https://") {
 		t.Errorf("it is at %s", s.URL)
 	}
-	if status, _ := get(t, client(t, &tls.Config{RootCAs: pool}), s.URL+"/readyz"); status != http.StatusOK {
+	if status, _ := get(t, browser(t, &tls.Config{RootCAs: pool}), s.URL+"/readyz"); status != http.StatusOK {
 		t.Errorf("readyz answers %d", status)
 	}
 }

@@ -156,7 +156,7 @@ func (n *Node) serve(ctx context.Context, t *metainfo.Torrent, pieces store.Piec
 		}
 		keys = []content.SHA1{ticket.Key()}
 	}
-	it, err := n.newItem(KindShare, t.Manifest.Name, o.Path, o.Audience, keys, secret)
+	it, err := n.newItem(KindShare, t.Manifest.Name, o.Path, &Source{Audience: o.Audience, Keys: keys, secret: secret})
 	if err != nil {
 		return nil, err
 	}

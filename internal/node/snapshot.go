@@ -19,6 +19,9 @@ const (
 	KindOffer  = "offer" // of room; what is kept are items of their own
 )
 
+// StateOffered is the state of an offer that stands; all others have those of package transfer.
+const StateOffered = "offered"
+
 // Snapshot is an item as people and scripts see it. Names in it come from
 // peers and torrents: escape control characters before printing them.
 type Snapshot struct {
@@ -121,7 +124,18 @@ func (it *Item) Status() Snapshot {
 	t, st, err := it.t, it.last, it.err
 	s := Snapshot{
 		ID: it.id, Kind: it.kind, Name: it.name, Audience: it.audience.String(), Path: it.path,
-		Link: it.link, Started: it.started, State: string(transfer.Checking),
+		Link: it.link, Started: it.started, State: string(transfer.Checking), Until: it.until,
+	}
+	if it.upload != nil {
+		up := *it.upload
+		s.Upload = &up
+	}
+	if it.offer != nil {
+		offer := *it.offer
+		s.Offer, s.State = &offer, StateOffered
+	}
+	if it.session != nil {
+		it.session.tell(&s)
 	}
 	it.mu.Unlock()
 	ended := isClosed(it.done)

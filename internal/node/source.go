@@ -30,6 +30,22 @@ type Source struct {
 	Peers    []string // "host:port"
 
 	secret transport.Secret
+	server peer.ID      // whose capabilities it asks for; zero: nobody's
+	want   content.Hash // v2 info-hash of audiences link and network
+	guard  *guard       // made for a node; nil: none is needed
+}
+
+// guarded gives the source its guard, if it needs one.
+func (n *Node) guarded(src *Source) error {
+	if src.server.IsZero() || src.Audience == peer.Public {
+		return nil
+	}
+	src.guard = n.newGuard(src.server, src.want, src.Audience)
+	if src.Ticket == nil {
+		return nil
+	}
+	_, err := src.guard.accept(src.Ticket.Capability)
+	return err
 }
 
 // ParseSource reads a ticket, a magnet link or the .torrent file at that path.
@@ -61,7 +77,7 @@ func ticketSource(s string) (*Source, error) {
 	}
 	src := &Source{
 		Audience: peer.Link, Keys: []content.SHA1{t.Key()}, Ticket: t,
-		Name: t.Name, Trackers: tiers(t.Trackers), secret: t.Secret,
+		Name: t.Name, Trackers: tiers(t.Trackers), secret: t.Secret, server: t.Server, want: t.InfoHash,
 	}
 	return src, nil
 }
@@ -124,7 +140,7 @@ func (n *Node) dialed(src *Source) []transport.Target {
 	if t := src.Ticket; t != nil {
 		for _, a := range t.Addrs {
 			out = append(out, transport.Target{
-				Addr: a, Audience: peer.Link, Key: src.Keys[0], Secret: src.secret, Want: t.Node,
+				Addr: a, Audience: peer.Link, Key: src.Keys[0], Secret: src.secret, Want: t.Node, Guard: src.guard.contract(),
 			})
 		}
 	}
