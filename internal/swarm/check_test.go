@@ -93,7 +93,31 @@ func (s *Swarm) check() error {
 			return fmt.Errorf("%s is %d, counted %d", name, got[i], want[i])
 		}
 	}
+	if err := s.checkSources(); err != nil {
+		return err
+	}
 	return s.checkGuard()
+}
+
+func (s *Swarm) checkSources() error {
+	nears, origins := 0, 0
+	for _, c := range s.list {
+		if c.caps.Near && !c.costly {
+			nears++
+		}
+		if c.caps.Origin {
+			origins++
+		}
+	}
+	if nears != s.nears || origins != s.origins {
+		return fmt.Errorf("%d near and %d origins, counted %d and %d", s.nears, s.origins, nears, origins)
+	}
+	for _, c := range s.list {
+		if far := nears > 0 && !c.caps.Near; c.distant != (far || c.caps.Origin) {
+			return fmt.Errorf("conn %d: distant is %v", c.id, c.distant)
+		}
+	}
+	return nil
 }
 
 func (s *Swarm) checkGuard() error {
@@ -163,6 +187,7 @@ type player struct {
 	serves  []Action
 	verify  []int
 	judge   []int
+	told    map[ConnID]map[int]bool // what each peer heard that we fetch
 	pending []Action
 }
 
@@ -183,22 +208,33 @@ func play(t *testing.T, data []byte, seed bool) {
 			}
 		}
 	}
-	p := &player{tape: &tape{data}, s: New(cfg), now: time.Unix(0, 0)}
+	p := &player{tape: &tape{data}, s: New(cfg), now: time.Unix(0, 0), told: make(map[ConnID]map[int]bool)}
 	for step := 0; len(p.data) > 0; step++ {
 		p.event()
 		p.collect(t)
+		p.checkTold(t)
 		if err := p.s.check(); err != nil {
 			t.Fatalf("after event %d (seed %v): %v", step, seed, err)
 		}
 	}
 	_ = p.s.Stats()
+	for _, l := range p.s.Lost() {
+		if l.First > l.Last || l.First < 0 || l.Last >= geo.pieces {
+			t.Fatalf("lost pieces %d to %d of %d", l.First, l.Last, geo.pieces)
+		}
+	}
 }
 
 // collect sorts out what a driver would do later.
 func (p *player) collect(t *testing.T) {
 	p.pending = p.s.Actions(p.pending[:0])
 	for _, a := range p.pending {
+		p.hear(t, a)
 		switch a.Kind {
+		case Announce, SendHave, SendChoke, SendUnchoke, SendInterest, SendNoInterest, SendReject, SendFetching, SendFetched:
+			if c := p.s.conns[a.Conn]; c != nil && c.caps.Origin {
+				t.Fatalf("says to an origin what it does not understand: %+v", a)
+			}
 		case SendRequest:
 			if p.s.have.Has(a.Block.Piece) || p.s.suspect.Has(a.Block.Piece) {
 				t.Fatalf("asks for a piece it has or may have: %+v", a)
@@ -213,6 +249,42 @@ func (p *player) collect(t *testing.T) {
 			p.verify = append(p.verify, a.Block.Piece)
 		case JudgeBlocks:
 			p.judge = append(p.judge, a.Block.Piece)
+		}
+	}
+}
+
+// hear keeps account of what peers are told that we fetch.
+func (p *player) hear(t *testing.T, a Action) {
+	piece := a.Block.Piece
+	switch a.Kind {
+	case Announce:
+		p.told[a.Conn] = make(map[int]bool)
+	case SendHave:
+		delete(p.told[a.Conn], piece)
+	case SendFetching:
+		if p.told[a.Conn][piece] {
+			t.Fatalf("tells twice: %+v", a)
+		}
+		p.told[a.Conn][piece] = true
+	case SendFetched:
+		if !p.told[a.Conn][piece] {
+			t.Fatalf("takes back what was not told: %+v", a)
+		}
+		delete(p.told[a.Conn], piece)
+	}
+}
+
+// checkTold compares what peers were told with what is fetched.
+func (p *player) checkTold(t *testing.T) {
+	for id, pieces := range p.told {
+		if p.s.conns[id] == nil {
+			delete(p.told, id)
+			continue
+		}
+		for piece := range pieces {
+			if q := p.s.byPiece[int32(piece)]; q == nil || !q.told.hears(p.s.conns[id]) {
+				t.Fatalf("conn %d still thinks that piece %d is fetched", id, piece)
+			}
 		}
 	}
 }
@@ -240,11 +312,14 @@ func pop[T any](v *[]T, i int) (x T, ok bool) {
 
 func (p *player) event() {
 	s, now, id := p.s, p.now, ConnID(p.n(6))
-	switch p.n(24) {
+	switch p.n(28) {
 	case 0, 1:
 		if s.conns[id] == nil {
 			k := p.n(8)
-			s.Connect(now, id, Caps{Key: peer.Key{ID: peer.ID{byte(k), 1}}, Fast: k&1 != 0, V2: k&2 != 0})
+			s.Connect(now, id, Caps{
+				Key: peer.Key{ID: peer.ID{byte(k), 1}}, Fast: k&1 != 0, V2: k&2 != 0, Outgoing: k&1 != 0,
+				Tandem: k&4 != 0, Near: p.n(3) == 0, Origin: p.n(4) == 0,
+			})
 		}
 	case 2:
 		s.Disconnect(now, id)
@@ -272,9 +347,30 @@ func (p *player) event() {
 		s.PeerAllowed(now, id, p.n(9))
 	case 15:
 		s.PeerBlock(now, id, p.wild())
+	case 16, 17:
+		s.PeerFetching(now, id, p.n(10)-1, p.n(3) > 0)
+	case 18:
+		p.refusal(id)
+	case 19:
+		s.Costly(now, id, p.n(2) == 0)
+	case 20:
+		s.InOrder(now, id, p.n(10)-1)
 	default:
 		p.answer()
 	}
+}
+
+// refusal is an origin's Elsewhere, for something it was asked or for anything.
+func (p *player) refusal(id ConnID) {
+	blocks := []Block{p.wild()}
+	if a, ok := pop(&p.asked, p.n(256)); ok {
+		id, blocks = a.Conn, append(blocks, a.Block)
+	}
+	taken := content.NewBitfield(8 - p.n(2))
+	for range p.n(12) {
+		taken.Set(p.n(7))
+	}
+	p.s.Elsewhere(p.now, id, blocks, taken, time.Duration(p.n(256)-8)*100*time.Millisecond)
 }
 
 // answer is an event that follows from an action.

@@ -1,6 +1,9 @@
 package swarm
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // audience is which tandem peers were told that we fetch a piece.
 type audience uint8
@@ -53,10 +56,15 @@ func (s *Swarm) tellNew(c *conn) {
 	if !c.caps.Tandem {
 		return
 	}
-	for _, p := range s.partials {
+	var pieces []int
+	for _, p := range s.byPiece {
 		if p.told.hears(c) {
-			s.emit(Action{Kind: SendFetching, Conn: c.id, Block: Block{Piece: p.piece}})
+			pieces = append(pieces, p.piece)
 		}
+	}
+	slices.Sort(pieces)
+	for _, piece := range pieces {
+		s.emit(Action{Kind: SendFetching, Conn: c.id, Block: Block{Piece: piece}})
 	}
 }
 

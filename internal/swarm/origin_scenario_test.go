@@ -111,6 +111,9 @@ func (c *crowd) meet(w *world, o *server, got []*node) {
 var crowds = []crowd{
 	{name: "G", origin: 40, ups: equal(10, 20)},
 	{name: "G-256K", origin: 40, ups: equal(10, 20), piece: 256 << 10},
+	{name: "G-64K", origin: 40, ups: equal(10, 20), piece: 64 << 10},
+	{name: "G-24-64K", origin: 40, ups: equal(24, 20), piece: 64 << 10},
+	{name: "H-64K", origin: 40, ups: equal(10, 20), piece: 64 << 10, copies: 1.2},
 	{name: "G-quiet", origin: 40, ups: equal(10, 20), quiet: true},
 	{name: "G-slots4", origin: 40, ups: equal(10, 20), slots: 4},
 	{name: "G-C", origin: 40, ups: spread(10, 5, 50)},
@@ -122,9 +125,9 @@ var crowds = []crowd{
 	{name: "H-C", origin: 40, ups: spread(10, 5, 50), copies: 1.2},
 	{name: "LANs", origin: 40, ups: equal(10, 1000), down: 1000, lans: 2, lanUp: 10, lanDown: 50},
 	{name: "LANs-slow", origin: 40, ups: equal(10, 1000), down: 1000, lans: 2, lanUp: 20, lanDown: 20},
-	{name: "flash", origin: 5, ups: equal(200, 5), down: 20, total: 16 << 20, degree: 30, patient: time.Second},
-	{name: "flash-slots4", origin: 5, ups: equal(200, 5), down: 20, total: 16 << 20, degree: 30, patient: time.Second, slots: 4},
-	{name: "flash-spare", origin: 5, ups: equal(200, 5), down: 20, total: 16 << 20, degree: 30, patient: time.Second, slots: 4, spare: true},
+	{name: "flash", origin: 5, ups: equal(200, 5), down: 20, total: 16 << 20, piece: 32 << 10, degree: 30, patient: time.Second},
+	{name: "flash-slots4", origin: 5, ups: equal(200, 5), down: 20, total: 16 << 20, piece: 32 << 10, degree: 30, patient: time.Second, slots: 4},
+	{name: "flash-spare", origin: 5, ups: equal(200, 5), down: 20, total: 16 << 20, piece: 32 << 10, degree: 30, patient: time.Second, slots: 4, spare: true},
 }
 
 // BenchmarkScenarioOrigin prints the study's figures for an origin and a crowd.

@@ -151,6 +151,7 @@ var scenarios = []scenario{
 	{name: "F-C", seedUp: 40, ups: spread(10, 5, 50), leave: true},
 	{name: "I", seedUp: 40, ups: equal(10, 20), takers: 3},
 	{name: "stagger-3s", seedUp: 40, ups: equal(10, 20), stagger: 3 * time.Second},
+	{name: "crowd", seedUp: 5, ups: equal(200, 5), down: 20, total: 16 << 20, piece: 32 << 10, degree: 30},
 	{name: "E-1.10", seedUp: 40, ups: equal(10, 20), killAt: 1.10},
 	{name: "E-1.15", seedUp: 40, ups: equal(10, 20), killAt: 1.15},
 	{name: "E-1.20", seedUp: 40, ups: equal(10, 20), killAt: 1.20},
@@ -163,7 +164,9 @@ func BenchmarkScenario(b *testing.B) {
 			if sc.piece == 0 {
 				sc.piece = 128 << 10
 			}
-			sc.total, sc.down = 64<<20, 100
+			if sc.total == 0 {
+				sc.total, sc.down = 64<<20, 100
+			}
 			var sum outcome
 			runs, worst := 0, 0.0
 			for b.Loop() {
