@@ -279,7 +279,7 @@ func (s shares) PublicKeys() iter.Seq[content.SHA1] {
 }
 
 func (s shares) Share(key content.SHA1) (transport.Share, bool) {
-	return transport.Share{Secret: s.n.cfg.Secret, Audience: s.n.cfg.Audience}, s.n.cfg.Audience != peer.Public && s.n.cfg.Keys[0] == key
+	return transport.Share{Secret: s.n.cfg.Secret, Audience: s.n.cfg.Audience, Guard: s.n.cfg.Guard}, s.n.cfg.Audience != peer.Public && s.n.cfg.Keys[0] == key
 }
 
 func (w *world) addr() netip.Addr {
