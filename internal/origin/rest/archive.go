@@ -40,7 +40,7 @@ func (x *exchange) giveArchive(c origin.Caller, at origin.Place, format origin.A
 		x.WriteHeader(http.StatusOK)
 		return nil
 	}
-	cut, done := x.cutter()
+	cut, done := x.lets(c)
 	defer done()
 	err := x.h.cfg.Server.Archive(x.r.Context(), c, at, format, x, func(name string) { x.describeArchive(name, format) }, cut)
 	return ofDownload(err)
@@ -70,7 +70,7 @@ func (x *exchange) fetch() error {
 	if err := x.decode(&in); err != nil {
 		return err
 	}
-	cut, done := x.cutter()
+	cut, done := x.lets(c)
 	defer done()
 	err = x.h.cfg.Server.Fetch(x.r.Context(), c, at, in.Paths, x, func() {
 		h := x.Header()

@@ -39,7 +39,7 @@ func newScene(t *testing.T) *scene {
 	s.upload = s.begin(10)
 	s.upload = s.upload[strings.LastIndex(s.upload, "/")+1:]
 	s.values = map[string]string{
-		"collection": "photos", "path...": "a/b.txt", "token": token, "id": "1", "name": "ann", "group": "crew", "user": "ann", "kind": "user",
+		"collection": "photos", "path...": "a/b.txt", "token": token, "id": "1", "name": "ann", "group": "crew", "user": "ann", "kind": "user", "node": peer.ID{7}.String(),
 	}
 	if gone.ID < 1 {
 		t.Fatal("nothing in the trash")
@@ -90,6 +90,7 @@ func (s *scene) body(t *testing.T, rt *route) (any, []string) {
 		api.NewLink{Collection: "photos", Path: "a"},
 		api.LinkChange{Note: &name},
 		api.SwarmJoin{Node: peer.ID{7}.String()},
+		api.Keeper{Space: 1 << 30},
 	} {
 		if reflect.TypeOf(b) == reflect.TypeOf(rt.in) {
 			return b, nil
@@ -174,7 +175,7 @@ func (s *scene) attack(t *testing.T, who string, header []string, pick func(*rou
 func isOpen(rt *route) bool {
 	switch rt.method + " " + rt.pattern {
 	case "GET " + healthPath, "GET " + readyPath, "GET " + v1 + "openapi.json", "POST " + v1 + "setup", "POST " + v1 + "sessions",
-		"POST " + v1 + "invitations/accept",
+		"POST " + v1 + "invitations/accept", "GET /announce",
 		"OPTIONS " + v1 + "uploads", "OPTIONS " + v1 + "shared/{token}/uploads", "OPTIONS /s/{token}/uploads":
 		return true
 	}
@@ -243,6 +244,9 @@ func TestCredentialsThatDoNotHold(t *testing.T) {
 
 // about reports whether a route is about what belongs to somebody else than eve.
 func about(rt *route) bool {
+	if strings.HasPrefix(rt.pattern, v1+"keepers") { // everybody's own
+		return rt.method == "GET" && strings.Contains(rt.pattern, "{")
+	}
 	if rt.auth == accountOrLink || strings.Contains(rt.pattern, "{") {
 		return needsAccount(rt)
 	}
@@ -290,8 +294,9 @@ func TestReadersWriteNothing(t *testing.T) {
 	s.login("rea")
 	s.do("ann", "PUT", "collections/photos/grants/user/rea", api.Grant{Subject: "rea", Rights: []string{"list", "read", "publish", "administer"}}).want(204)
 	writes := func(rt *route) bool {
-		own := strings.HasPrefix(rt.pattern, v1+"tokens") || strings.HasPrefix(rt.pattern, v1+"me") || strings.HasPrefix(rt.pattern, v1+"sessions")
-		reads := rt.method == "GET" || rt.method == "HEAD" || rt.method == "OPTIONS" || strings.Contains(rt.pattern, "/fetch/")
+		own := strings.HasPrefix(rt.pattern, v1+"tokens") || strings.HasPrefix(rt.pattern, v1+"me") || strings.HasPrefix(rt.pattern, v1+"sessions") ||
+			strings.HasPrefix(rt.pattern, v1+"keepers")
+		reads := rt.method == "GET" || rt.method == "HEAD" || rt.method == "OPTIONS" || strings.Contains(rt.pattern, "/fetch/") || strings.Contains(rt.pattern, "/swarm/")
 		// A link for reading needs no more than reading, to make it and to end it.
 		return needsAccount(rt) && !reads && !own && !strings.HasPrefix(rt.pattern, v1+"links")
 	}

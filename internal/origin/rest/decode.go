@@ -33,11 +33,14 @@ func needType(r *http.Request, want string) error {
 
 // decode reads the body of a JSON request into v: one value, no more than the
 // limit, and no field that v does not know.
-func (x *exchange) decode(v any) error {
+func (x *exchange) decode(v any) error { return x.decodeUpTo(v, DefaultLimits().JSONBytes) }
+
+// decodeUpTo is decode for bodies of up to so many bytes.
+func (x *exchange) decodeUpTo(v any, most int64) error {
 	if err := needType(x.r, typeJSON); err != nil {
 		return err
 	}
-	d := json.NewDecoder(http.MaxBytesReader(x.inner, x.r.Body, DefaultLimits().JSONBytes))
+	d := json.NewDecoder(http.MaxBytesReader(x.inner, x.r.Body, most))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return badJSON(err)

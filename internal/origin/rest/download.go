@@ -57,11 +57,21 @@ func (x *exchange) giveFile(c origin.Caller, at origin.Place, version catalog.Ve
 }
 
 func (x *exchange) sendFile(c origin.Caller, at origin.Place, version catalog.VersionID, start int64) error {
-	cut, done := x.cutter()
+	var err error
+	if c.Node, err = nodeOf(x.r.Header); err != nil {
+		return err
+	}
+	cut, done := x.lets(c)
 	defer done()
 	d, err := x.h.cfg.Server.Open(x.r.Context(), c, at, version, start, cut)
 	if err != nil {
 		return ofDownload(err)
+	}
+	if err := unchanged(x.r.Header, d.Version.Sum.Root); err != nil {
+		return errors.Join(err, d.Drop())
+	}
+	if answered, err := x.askGate(d.Version.Sum.Size); answered || err != nil {
+		return errors.Join(err, d.Drop())
 	}
 	defer func() {
 		if err := d.Close(x.sent, x.broken); err != nil && x.err == nil {

@@ -25,7 +25,8 @@ type exchange struct {
 	secure bool // TLS, to here or to a trusted proxy
 	// proxied says that somebody claims to forward for somebody else, believed or not.
 	proxied bool
-	socket  *socket // nil when ConfigureServer was not used
+	socket  *socket   // nil when ConfigureServer was not used
+	out     *outgoing // nil: what is written is no content
 
 	status int   // 0: header not written
 	sent   int64 // bytes of the body
@@ -53,7 +54,11 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
-	n, err := x.inner.Write(p)
+	write := x.inner.Write
+	if x.gives() {
+		write = x.writeOut
+	}
+	n, err := write(p)
 	x.sent += int64(n)
 	x.failed(err)
 	return n, err
@@ -65,13 +70,11 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
-	var n int64
-	var err error
-	if to, ok := x.inner.(io.ReaderFrom); ok {
-		n, err = to.ReadFrom(src)
-	} else { // HTTP/2
-		n, err = io.Copy(x.inner, src)
+	read := x.copyOut
+	if x.gives() {
+		read = x.readOut
 	}
+	n, err := read(src)
 	x.sent += n
 	x.failed(err)
 	return n, err

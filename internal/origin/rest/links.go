@@ -11,6 +11,9 @@ import (
 	"tandem/internal/peer"
 )
 
+// maxLinkBytes is the longest request for a link: metadata of 10 MB in base64.
+const maxLinkBytes = 16 << 20
+
 func (x *exchange) linkShape(v origin.LinkView) api.Link { return linkShape(v, x.base()) }
 
 func (x *exchange) links() error {
@@ -22,8 +25,16 @@ func (x *exchange) links() error {
 }
 
 func (x *exchange) createLink() error {
+	most := DefaultLimits().JSONBytes
+	if x.r.ContentLength > most { // with the metadata of much content
+		most = maxLinkBytes
+		if err := x.h.memory.take(most); err != nil {
+			return err
+		}
+		defer x.h.memory.give(most)
+	}
 	var in api.NewLink
-	if err := x.decode(&in); err != nil {
+	if err := x.decodeUpTo(&in, most); err != nil {
 		return err
 	}
 	r, err := linkRequest(in)
@@ -41,6 +52,7 @@ func linkRequest(in api.NewLink) (r origin.LinkRequest, err error) {
 	r = origin.LinkRequest{
 		At: origin.Place{Collection: in.Collection, Path: in.Path}, Kind: catalog.LinkKind(in.Kind),
 		Password: in.Password, MaxDownloads: in.MaxDownloads, MaxBytes: in.MaxBytes, Note: in.Note,
+		Copies: in.Copies, Torrent: in.Torrent, V1: in.V1,
 	}
 	switch r.Kind {
 	case "":
@@ -59,8 +71,8 @@ func linkRequest(in api.NewLink) (r origin.LinkRequest, err error) {
 	default:
 		return r, fault.Errorf(fault.Invalid, "there is no audience %q for a link, only link and public", in.Audience)
 	}
-	if in.MaxDownloads < 0 || in.MaxBytes < 0 {
-		return r, fault.Errorf(fault.Invalid, "max_downloads and max_bytes are not negative; 0 is no limit")
+	if in.MaxDownloads < 0 || in.MaxBytes < 0 || in.Copies < 0 {
+		return r, fault.Errorf(fault.Invalid, "max_downloads, max_bytes and copies are not negative; 0 is no limit")
 	}
 	if in.Expires != nil {
 		r.Expires = in.Expires.UTC()
@@ -154,7 +166,7 @@ func (x *exchange) torrent() error {
 	if err != nil {
 		return err
 	}
-	b, name, err := x.h.cfg.Server.Torrent(x.r.Context(), c)
+	b, name, err := x.h.cfg.Server.TorrentFile(x.r.Context(), c, x.base())
 	if err != nil {
 		return err
 	}

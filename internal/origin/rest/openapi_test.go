@@ -100,7 +100,7 @@ func TestDocumentSchemas(t *testing.T) {
 // sample fills a pattern's parameters in.
 func sample(pattern string) string {
 	return strings.NewReplacer("{path...}", "a/b.txt", "{collection}", "photos", "{token}", "abcdefghijklmnopqrstuv",
-		"{id}", "7", "{name}", "ann", "{group}", "crew", "{user}", "ann", "{kind}", "user").Replace(pattern)
+		"{id}", "7", "{name}", "ann", "{group}", "crew", "{user}", "ann", "{kind}", "user", "{node}", "x").Replace(pattern)
 }
 
 // Every route of the table is reached through the mux, and no other answers for it.

@@ -28,6 +28,18 @@ func firstByte(field string) int64 {
 	return max(first, 0)
 }
 
+// oneRange returns how many bytes of size a Range asks for, if it is one with both ends; else all.
+func oneRange(field string, size int64) int64 {
+	spec, ok := strings.CutPrefix(field, "bytes=")
+	from, to, both := strings.Cut(spec, "-")
+	first, good := digits(from)
+	last, fine := digits(to)
+	if !ok || !both || !good || !fine || first > last || first >= size {
+		return size
+	}
+	return min(last, size-1) - first + 1
+}
+
 // startOf returns the first byte that a Content-Range of one range names.
 func startOf(field string) int64 {
 	rest, _ := strings.CutPrefix(field, "bytes ")

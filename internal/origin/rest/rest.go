@@ -35,6 +35,10 @@ import (
 // Config is what a Handler is made from.
 type Config struct {
 	Server *origin.Server
+	// Gate lets content out; nil: one without limits.
+	Gate *origin.Gate
+	// Tracker answers announces, with the client's address in RemoteAddr; nil: there is none.
+	Tracker http.Handler
 	// PublicURL is where people find this server; its host is accepted and
 	// links begin with it. nil: links begin with the host that was asked.
 	PublicURL *url.URL
@@ -61,18 +65,19 @@ type Config struct {
 // Handler answers every request of a server. Hand it to an http.Server with
 // ConfigureServer, and let Run watch its connections.
 type Handler struct {
-	cfg      Config
-	limits   Limits
-	gate     *gate
-	ids      *ids
-	proofs   *proofs
-	metrics  *metrics
-	watch    *watch
-	mux      *http.ServeMux
-	document []byte // OpenAPI
-	memory   budget // of bodies that are read whole
-	polls    *polls
-	health   health
+	cfg        Config
+	limits     Limits
+	gate       *gate
+	ids        *ids
+	proofs     *proofs
+	metrics    *metrics
+	watch      *watch
+	mux        *http.ServeMux
+	document   []byte // OpenAPI
+	memory     budget // of bodies that are read whole
+	announcers announcers
+	polls      *polls
+	health     health
 	elsewhere,
 	refused *route // what is no route of ours, and what did not get as far as the mux
 	draining atomic.Bool
@@ -88,6 +93,9 @@ func New(cfg Config) (*Handler, error) {
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
+	}
+	if cfg.Gate == nil {
+		cfg.Gate = origin.NewGate(cfg.Server, origin.Budget{}, nil)
 	}
 	h := &Handler{cfg: cfg, limits: DefaultLimits(), memory: budget{free: maxBuffered}, polls: newPolls()}
 	var err error

@@ -495,7 +495,7 @@ func TestHealthAndMetrics(t *testing.T) {
 			t.Errorf("%s is missing", part)
 		}
 	}
-	for _, secret := range []string{"ann", "photos", "192.0.2.1"} {
+	for _, secret := range []string{`"ann"`, "photos", "192.0.2.1"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the figures name %s", secret)
 		}

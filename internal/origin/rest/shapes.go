@@ -161,6 +161,17 @@ func linkShape(v origin.LinkView, base string) api.Link {
 		Collection: v.At.Collection, Path: v.At.Path, By: v.By, Created: l.Created.UTC(), Expires: expiry(l.Expires),
 		Password: l.Password != "", MaxDownloads: l.MaxDownloads, Downloads: l.Downloads,
 		MaxBytes: l.MaxBytes, Bytes: l.Bytes, Note: l.Note, Revoked: expiry(l.Revoked), Live: v.Live,
+		Pending: v.Pending, Copies: l.Copies, Holders: v.Holders,
+	}
+	if v.Ready {
+		shape.Link = shape.URL
+		if part := v.Fragment(base); part != "" {
+			shape.Link += "#" + part
+		}
+	}
+	if v.Served != (origin.Served{}) {
+		served := servedShape(v.Served)
+		shape.Served = &served
 	}
 	switch l.Torrent {
 	case catalog.NoTorrent:

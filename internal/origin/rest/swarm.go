@@ -17,8 +17,11 @@ import (
 // Bounds of what a node says when it joins.
 const (
 	maxJoinAddrs = 8
-	maxJoinWait  = 60                        // seconds
-	maxPromise   = 20 * 365 * 24 * time.Hour // how far ahead a promise to keep may reach
+	maxJoinWait  = 60 // seconds
+	// hungUp is how long a request has to have waited for its end to mean that the node is gone: by then it
+	// was allowed.
+	hungUp     = time.Second
+	maxPromise = 20 * 365 * 24 * time.Hour // how far ahead a promise to keep may reach
 )
 
 // joinSwarm lets a node take part in the swarm of a link, or of a place in a collection.
@@ -44,8 +47,12 @@ func (x *exchange) joinSwarm() error {
 		st, err = x.h.cfg.Server.JoinSwarm(x.r.Context(), c, at, r, x.base())
 	}
 	if err != nil {
+		if x.r.Context().Err() != nil && x.h.cfg.Now().Sub(x.begun) >= hungUp {
+			x.h.cfg.Gate.Away(r.InfoHash, r.Node)
+		}
 		return err
 	}
+	st.Swarm, st.Spare = x.h.cfg.Gate.Joined(st.InfoHash, r)
 	return x.json(http.StatusOK, swarmShape(st, x.h.cfg.Now()))
 }
 

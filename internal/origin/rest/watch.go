@@ -27,6 +27,7 @@ type socket struct {
 type motion struct {
 	moved   uint64 // bytes that the peer acknowledged and that it sent
 	waiting bool   // something sent is not acknowledged yet
+	unsent  uint32 // bytes that the system still is to send
 }
 
 // watch closes connections whose client takes too long to take or to give what
@@ -60,6 +61,12 @@ func (w *watch) state(c net.Conn, s http.ConnState) {
 	w.mu.Lock()
 	delete(w.conns, c)
 	w.mu.Unlock()
+}
+
+// unsent returns the bytes that the system still is to send; false: it is not known.
+func (w *watch) unsent(c net.Conn) (uint32, bool) {
+	m, ok := w.motion(c)
+	return m.unsent, ok
 }
 
 func (w *watch) count() int {

@@ -32,6 +32,7 @@ func motionOf(c net.Conn) (m motion, ok bool) {
 		m = motion{
 			moved:   info.Bytes_acked + info.Bytes_received,
 			waiting: info.Unacked > 0 || info.Notsent_bytes > 0,
+			unsent:  info.Notsent_bytes,
 		}
 		ok = true
 	})
