@@ -32,7 +32,18 @@ func (w *world) dialRaw(n *node, name string, features wire.Feature) *raw {
 
 func (w *world) dialFrom(h transport.Network, n *node, name string, features wire.Feature) *raw {
 	w.t.Helper()
-	nc, err := h.Dial(w.ctx, transport.Target{Addr: n.at(), Audience: n.cfg.Audience, Key: n.cfg.Keys[0], Secret: n.cfg.Secret})
+	return w.dialAs(h, n, nil, name, features)
+}
+
+// dialGuarded connects from h, showing what g presents.
+func (w *world) dialGuarded(h transport.Network, n *node, g transport.Guard) *raw {
+	w.t.Helper()
+	return w.dialAs(h, n, g, "-TD0001-guarded", allFeatures)
+}
+
+func (w *world) dialAs(h transport.Network, n *node, g transport.Guard, name string, features wire.Feature) *raw {
+	w.t.Helper()
+	nc, err := h.Dial(w.ctx, transport.Target{Addr: n.at(), Audience: n.cfg.Audience, Key: n.cfg.Keys[0], Secret: n.cfg.Secret, Guard: g})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -142,9 +153,11 @@ type fakeConn struct {
 	id       peer.ID
 	audience peer.Audience
 	key      content.SHA1
+	shown    []byte
 }
 
 func (c fakeConn) Peer() peer.ID           { return c.id }
+func (c fakeConn) Shown() []byte           { return c.shown }
 func (c fakeConn) Audience() peer.Audience { return c.audience }
 func (c fakeConn) Key() content.SHA1       { return c.key }
 func (c fakeConn) Path() transport.Path    { return transport.PathMem }
