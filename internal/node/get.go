@@ -36,6 +36,9 @@ func (n *Node) get(ctx context.Context, kind string, o GetOptions, r record, w W
 	default:
 		return nil, fault.Errorf(fault.Invalid, "via %q: it is server, peers or both", o.Via)
 	}
+	if !o.Until.IsZero() {
+		o.KeepSeeding = Forever
+	}
 	at, err := n.place(o.Source, o.Password, o.Server)
 	if err != nil {
 		return nil, err
@@ -63,12 +66,13 @@ func (n *Node) get(ctx context.Context, kind string, o GetOptions, r record, w W
 func (n *Node) begin(ctx context.Context, kind string, src *Source, o GetOptions, r record, p plan) (*Item, error) {
 	it, err := n.newItem(kind, src.Name, o.Dir, src)
 	if err != nil {
-		if src.guard != nil {
-			src.guard.leave()
-		}
+		src.guard.end()
 		return nil, fmt.Errorf("get: %w", err)
 	}
-	it.record, it.until = r, o.Until
+	it.record = r
+	it.mu.Lock()
+	it.until = o.Until
+	it.mu.Unlock()
 	if err := n.fetch(ctx, it, src, o, p); err != nil {
 		it.abandon(err)
 		n.forget(it)

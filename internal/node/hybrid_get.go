@@ -42,7 +42,7 @@ func (n *Node) getAt(ctx context.Context, kind string, at *place, o GetOptions, 
 	}
 	if src.guard != nil && len(id.Capability) > 0 {
 		if _, err := src.guard.accept(id.Capability); err != nil {
-			src.guard.leave()
+			src.guard.end()
 			return nil, fmt.Errorf("get from %s: %w", at.host(), err)
 		}
 	}

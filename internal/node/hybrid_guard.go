@@ -35,7 +35,7 @@ type guard struct {
 
 var _ transport.Guard = (*guard)(nil)
 
-// newGuard makes the guard of a share. It is told of denials until leave.
+// newGuard makes the guard of a share. It is told of denials until end.
 func (n *Node) newGuard(server peer.ID, share content.Hash, audience peer.Audience) *guard {
 	g := &guard{
 		a: n.authority(server), self: n.ID(), news: make(chan struct{}, 1),
@@ -55,8 +55,11 @@ func (g *guard) contract() transport.Guard {
 	return g
 }
 
-// leave ends that it is told of denials.
-func (g *guard) leave() {
+// end ends that it is told of denials; nil has nothing to end.
+func (g *guard) end() {
+	if g == nil {
+		return
+	}
 	g.a.mu.Lock()
 	delete(g.a.guards, g)
 	g.a.mu.Unlock()

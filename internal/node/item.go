@@ -96,11 +96,12 @@ type plan struct {
 	common   Common
 	keep     time.Duration // after completion
 
-	session *session         // nil: no server shares it
-	first   *api.SwarmAnswer // the server's, when it was asked before
-	via     transfer.Via
-	done    func(keep time.Duration)                  // at completion; may be nil
-	beside  func(context.Context, *transfer.Transfer) // runs while the transfer does; may be nil
+	session  *session         // nil: no server shares it
+	first    *api.SwarmAnswer // the server's, when it was asked before
+	via      transfer.Via
+	complete bool                                      // all is there: the server is no source of it
+	done     func(keep time.Duration)                  // at completion; may be nil
+	beside   func(context.Context, *transfer.Transfer) // runs while the transfer does; may be nil
 }
 
 // start runs it by p, in the background until Done.
@@ -124,7 +125,7 @@ func (it *Item) start(p plan) error {
 	}
 	if p.session != nil {
 		cfg.Via, cfg.Near = p.via, n.near
-		if p.via != transfer.ViaPeers {
+		if p.via != transfer.ViaPeers && !p.complete {
 			cfg.Origins = []transfer.Origin{&source{p.session}}
 		}
 	}
@@ -149,6 +150,10 @@ func (it *Item) start(p plan) error {
 func (it *Item) run(t *transfer.Transfer, p plan, mine []discover.Finder) {
 	var watching sync.WaitGroup
 	ctx, cancel := context.WithCancel(it.ctx)
+	if !it.until.IsZero() {
+		over := time.AfterFunc(it.until.Sub(it.node.clock()), it.Stop)
+		defer over.Stop()
+	}
 	watching.Go(func() { it.watch(ctx, t, p) })
 	if it.guard != nil {
 		watching.Go(func() { it.heed(ctx, t) })
@@ -215,9 +220,7 @@ func (it *Item) fail(err error) {
 }
 
 func (it *Item) finish(last transfer.Status, err error) {
-	if it.guard != nil {
-		it.guard.leave()
-	}
+	it.guard.end()
 	it.mu.Lock()
 	it.last, it.err = last, err
 	if t := it.t; t != nil && it.name == "" {

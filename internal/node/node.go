@@ -139,6 +139,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.wait.Go(n.accept)
+	n.forgetOld()
 	if cfg.Persist {
 		if err := n.restore(); err != nil {
 			return nil, errors.Join(err, n.Close())

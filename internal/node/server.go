@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/internal/discover/tracker"
 	"tandem/internal/fault"
 	"tandem/internal/origin"
 	"tandem/internal/origin/api"
@@ -37,6 +38,7 @@ type ServerConfig struct {
 	TLSKey         string
 	TrustedProxies []netip.Prefix // whose forwarded headers are believed
 	Drain          time.Duration  // 0: DefaultDrain; negative: cut at once
+	Budget         origin.Budget  // of content that is sent
 
 	// Pages makes what answers people's browsers; nil: nothing does.
 	Pages func(*origin.Server, ServerPages) Pages
@@ -90,6 +92,7 @@ type server struct {
 	public   *url.URL // nil: not set
 	data     *Data
 	origin   *origin.Server
+	gate     *origin.Gate
 	handler  *rest.Handler
 	http     *http.Server
 	listener net.Listener
@@ -138,14 +141,19 @@ func newServer(ctx context.Context, cfg ServerConfig) (_ *server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.gate = origin.NewGate(s.origin, cfg.Budget, time.Now)
 	return s, s.route(secured)
 }
+
+// trackEvery is how often BitTorrent clients are to announce themselves.
+const trackEvery = 2 * time.Minute
 
 // route puts the HTTP interface over the origin.
 func (s *server) route(secured *tls.Config) (err error) {
 	c := rest.Config{
-		Server: s.origin, PublicURL: s.public, Hosts: machineNames(), TrustedProxies: s.cfg.TrustedProxies,
-		Log: s.cfg.Log, Now: time.Now, Version: Version,
+		Server: s.origin, Gate: s.gate, PublicURL: s.public, Hosts: machineNames(), TrustedProxies: s.cfg.TrustedProxies,
+		Tracker: tracker.NewServer(tracker.ServerOptions{Interval: trackEvery, Allow: s.origin.Tracks}),
+		Log:     s.cfg.Log, Now: time.Now, Version: Version,
 	}
 	if s.cfg.Pages != nil {
 		p := s.cfg.Pages(s.origin, ServerPages{PublicURL: s.base(""), Log: s.cfg.Log})
@@ -245,8 +253,8 @@ func (s *server) status(ctx context.Context) (ServerStatus, error) {
 func (s *server) run(ctx context.Context, ready func()) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	broken := make(chan error, 3)
-	ended := make(chan struct{}, 2)
+	broken := make(chan error, 4)
+	ended := make(chan struct{}, 3)
 	start := func(what string, f func(context.Context) error) {
 		go func() {
 			if err := f(background); err != nil {
@@ -257,6 +265,7 @@ func (s *server) run(ctx context.Context, ready func()) error {
 	}
 	start("keep the server in order", s.origin.Run)
 	start("watch connections", s.handler.Run)
+	start("keep the budget", s.gate.Run)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -275,8 +284,9 @@ func (s *server) run(ctx context.Context, ready func()) error {
 	s.drain(context.WithoutCancel(ctx))
 	<-served
 	stop() // counts what was sent, after the last transfer
-	<-ended
-	<-ended
+	for range cap(ended) {
+		<-ended
+	}
 	return err
 }
 

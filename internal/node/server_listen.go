@@ -14,7 +14,7 @@ import (
 // Limits of a server's connections. Addresses that are not global count in the total only: a
 // proxy or a company's gateway brings everybody.
 const (
-	serverConns   = 4096
+	serverConns   = 8192 // a quarter of them may wait for news of a swarm
 	serverPerAddr = 256
 )
 

@@ -48,8 +48,8 @@ func (w Watch) warn(message string) {
 
 // Share hashes what stands at o.Path and serves it there until stopped. Ending ctx
 // ends the hashing, not the share. Errors are those of disk.Scan, fault.Changed,
-// fault.Exists (shared already), fault.Invalid (options that exclude each other)
-// and what writing o.Torrent met.
+// fault.Exists (shared already), fault.Invalid (options that exclude each other),
+// what writing o.Torrent met, and what the server says to a share through it.
 func (n *Node) Share(ctx context.Context, o ShareOptions, w Watch) (*Item, error) {
 	return n.share(ctx, o, w, infoHash{})
 }
@@ -71,6 +71,9 @@ func infoHashOf(m *content.Manifest) infoHash {
 func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect infoHash) (*Item, error) {
 	if o.V1 && o.Audience != peer.Public {
 		return nil, fault.Errorf(fault.Invalid, "share %s: only a public share can be v1-only: a ticket names the v2 info-hash", o.Path)
+	}
+	if err := o.checkServer(); err != nil {
+		return nil, err
 	}
 	src, err := disk.Scan(ctx, o.Path)
 	if err != nil {
@@ -97,7 +100,11 @@ func (n *Node) share(ctx context.Context, o ShareOptions, w Watch, expect infoHa
 			return nil, errors.Join(fmt.Errorf("share %s: %w", o.Path, err), pieces.Close())
 		}
 	}
-	it, err := n.serve(ctx, t, pieces, o)
+	serve := n.serve
+	if o.Server != nil {
+		serve = n.serveThrough
+	}
+	it, err := serve(ctx, t, pieces, o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("share %s: %w", o.Path, err), pieces.Close())
 	}

@@ -19,7 +19,7 @@ import (
 // stateVersion is of the state file's format.
 const stateVersion = 1
 
-// record is what a restart needs of an item: one of the three, and, in a file of
+// record is what a restart needs of an item: one of the five, and, in a file of
 // its own, the torrent.
 type record struct {
 	ID      string        `json:"id"`
@@ -27,10 +27,17 @@ type record struct {
 	Share   *ShareOptions `json:"share,omitempty"`
 	// InfoHash2, or InfoHash1 of a v1-only share, says what was shared: something
 	// else at the same path must not be served under the old link.
-	InfoHash1 []byte       `json:"infohash_v1,omitempty"`
-	InfoHash2 []byte       `json:"infohash_v2,omitempty"`
-	Get       *GetOptions  `json:"get,omitempty"`
-	Seed      *SeedOptions `json:"seed,omitempty"`
+	InfoHash1 []byte        `json:"infohash_v1,omitempty"`
+	InfoHash2 []byte        `json:"infohash_v2,omitempty"`
+	Get       *GetOptions   `json:"get,omitempty"`
+	Seed      *SeedOptions  `json:"seed,omitempty"`
+	Keep      *KeepOptions  `json:"keep,omitempty"`
+	Offer     *OfferOptions `json:"offer,omitempty"`
+}
+
+// kept reports whether there is anything to take up again.
+func (r record) kept() bool {
+	return r.Share != nil || r.Get != nil || r.Seed != nil || r.Keep != nil || r.Offer != nil
 }
 
 func (r *record) setInfoHash(h infoHash) {
@@ -125,7 +132,7 @@ func (n *Node) save() error {
 	}
 	n.pending.mu.Unlock()
 	for _, it := range n.reg.all() {
-		if r := it.record; r.Share != nil || r.Get != nil || r.Seed != nil {
+		if r := it.record; r.kept() {
 			r.ID, r.Started = it.id, it.started
 			s.Items = append(s.Items, r)
 		}
@@ -205,6 +212,10 @@ func (n *Node) revive(ctx context.Context, r record) error {
 		_, err = n.Get(ctx, *r.Get, Watch{})
 	case r.Seed != nil:
 		_, err = n.Seed(ctx, *r.Seed, Watch{})
+	case r.Keep != nil && r.Keep.Until.After(n.clock()):
+		_, err = n.Keep(ctx, *r.Keep, Watch{})
+	case r.Offer != nil:
+		_, err = n.offer(ctx, *r.Offer, Watch{}, true)
 	}
 	return err
 }
@@ -233,6 +244,10 @@ func (w *waiting) snapshot() Snapshot {
 		s.Kind, s.Path = KindGet, r.Get.Dir
 	case r.Seed != nil:
 		s.Kind, s.Path = KindSeed, r.Seed.Dir
+	case r.Keep != nil:
+		s.Kind, s.Path, s.Until = KindKeep, r.Keep.Dir, r.Keep.Until
+	case r.Offer != nil:
+		s.Kind, s.Path, s.Name = KindOffer, r.Offer.Dir, r.Offer.Server.URL
 	}
 	if w.err != nil {
 		s.State, s.Error, s.ErrorKind = string(transfer.Failed), w.err.Error(), fault.KindOf(w.err).String()
