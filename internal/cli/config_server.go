@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type serverSettings struct {
 	TLSKey         string
 	TrustedProxies []netip.Prefix
 	Drain          time.Duration
+	Budget         budgetSettings
 }
 
 // fileServer is its part of the configuration file.
@@ -39,6 +41,7 @@ type fileServer struct {
 	TLSKey         *string   `toml:"server_tls_key"`
 	TrustedProxies *[]string `toml:"server_trusted_proxies"`
 	Drain          *span     `toml:"server_drain"`
+	fileBudget
 }
 
 func (s *settings) placeServer(path string, f *fileServer) error {
@@ -50,6 +53,9 @@ func (s *settings) placeServer(path string, f *fileServer) error {
 	place(s, path, "server_tls_cert", &s.Server.TLSCert, f.TLSCert)
 	place(s, path, "server_tls_key", &s.Server.TLSKey, f.TLSKey)
 	place(s, path, "server_drain", (*span)(&s.Server.Drain), f.Drain)
+	if err := s.placeBudget(path, &f.fileBudget); err != nil {
+		return err
+	}
 	if f.TrustedProxies != nil {
 		var p prefixes
 		if err := p.parse(*f.TrustedProxies); err != nil {
@@ -91,7 +97,9 @@ func secretless(v string) string {
 	return node.Redacted(v)
 }
 
-var serverTable = []setting{
+var serverTable = slices.Concat(servingTable, budgetTable)
+
+var servingTable = []setting{
 	textRow("server_data", "data", func(s *serverSettings) *string { return &s.Data }, same),
 	textRow("server_listen", "listen", func(s *serverSettings) *string { return &s.Listen }, same),
 	textRow("server_public_url", "public-url", func(s *serverSettings) *string { return &s.PublicURL }, same),

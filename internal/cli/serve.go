@@ -45,7 +45,11 @@ themselves), or put a proxy that does TLS in front of it and name that proxy wit
 
 With --database postgres://... and --blobs s3://... any number of servers share
 the same data. An interrupt lets transfers go on for --drain; a second one ends
-them.`,
+them.
+
+--origin-rate, --origin-month, --origin-conns and --origin-copies are what it may
+spend on sending content. Nobody gets an error for it: nodes are told which others
+have the pieces, browsers wait for their turn.`,
 		Example: `  tandem serve
   tandem serve --data /var/lib/tandem --listen :443 --public-url https://files.example --tls-cert cert.pem --tls-key key.pem
   TANDEM_SERVER_DATABASE=postgres://tandem@db/tandem tandem serve --blobs s3://minio.example/tandem`,
@@ -62,6 +66,7 @@ them.`,
 	drain := span(node.DefaultDrain)
 	f.Var(&drain, "drain", "let transfers go on for this long after an interrupt")
 	ofServer(c, "listen", "public-url", "tls-cert", "tls-key", "trusted-proxy", "drain")
+	budgetFlags(c)
 	return c
 }
 
@@ -75,7 +80,7 @@ func (a *app) serverConfig(c *cobra.Command) (node.ServerConfig, error) {
 	return node.ServerConfig{
 		DataConfig: data, Listen: s.Server.Listen, PublicURL: s.Server.PublicURL,
 		TLSCert: s.Server.TLSCert, TLSKey: s.Server.TLSKey,
-		TrustedProxies: s.Server.TrustedProxies, Drain: s.Server.Drain,
+		TrustedProxies: s.Server.TrustedProxies, Drain: s.Server.Drain, Budget: s.Server.Budget.budget(),
 		Pages: pages,
 	}, nil
 }
