@@ -34,11 +34,13 @@ type (
 		InfoHash2 string `json:"infohash_v2,omitempty"`
 	}
 	progressEvent struct {
-		Event string `json:"event"`
-		Bytes int64  `json:"bytes"`
-		Total int64  `json:"total"`
-		Rate  int64  `json:"rate"`
-		Peers int    `json:"peers"`
+		Event      string `json:"event"`
+		Bytes      int64  `json:"bytes"`
+		Total      int64  `json:"total"`
+		Rate       int64  `json:"rate"`
+		Peers      int    `json:"peers"`
+		FromPeers  int64  `json:"from_peers"`
+		FromOrigin int64  `json:"from_origin"`
 	}
 	completeEvent struct {
 		Event      string           `json:"event"`
@@ -49,6 +51,30 @@ type (
 		Wasted     int64            `json:"wasted"`
 		Limit      string           `json:"limit,omitempty"`
 		Sources    map[string]int64 `json:"sources,omitempty"`
+		FromLAN    int64            `json:"from_lan"` // of from_peers
+		Peers      int              `json:"peers"`    // that gave something
+		Best       float64          `json:"best,omitempty"`
+		Via        string           `json:"via,omitempty"`
+	}
+	missingEvent struct {
+		Event   string              `json:"event"`
+		Pieces  []node.LostSnapshot `json:"pieces"` // that nobody connected has
+		Message string              `json:"message"`
+	}
+	uploadEvent struct {
+		Event string `json:"event"`
+		State string `json:"state"`
+		Bytes int64  `json:"bytes"`
+		Total int64  `json:"total"`
+		Error string `json:"error,omitempty"`
+	}
+	offerEvent struct {
+		Event  string `json:"event"`
+		Server string `json:"server"`
+		State  string `json:"state"`
+		Space  int64  `json:"space"`
+		Used   int64  `json:"used"`
+		Kept   int    `json:"kept"`
 	}
 	seedingEvent struct {
 		Event string `json:"event"`
@@ -111,6 +137,9 @@ type reporter interface {
 	Progress(s node.Snapshot)
 	Paused(s node.Snapshot) // it waits, for s.Error, and goes on by itself
 	Resumed()
+	Missing(s node.Snapshot) // nobody connected has some pieces, and no server answers
+	Upload(s node.Snapshot)  // of a share, to its server
+	Offer(s node.Snapshot)   // of room
 	Complete(s node.Snapshot)
 	Seeding(s node.Snapshot)
 	Reachability(message string) // who can connect to this node
@@ -124,6 +153,7 @@ type jsonReporter struct {
 	w      io.Writer
 	now    func() time.Time
 	hashed time.Time // of the last hashing event
+	offer  offerEvent
 }
 
 func (j *jsonReporter) Listening(addr, node string) {
@@ -143,7 +173,7 @@ func (j *jsonReporter) Ready(s node.Snapshot) {
 }
 
 func (j *jsonReporter) Progress(s node.Snapshot) {
-	writeJSON(j.w, progressEvent{"progress", s.Bytes, s.Total, int64(s.Rate), len(s.Peers)})
+	writeJSON(j.w, progressEvent{"progress", s.Bytes, s.Total, int64(s.Rate), len(s.Peers), s.FromPeers, s.FromOrigin})
 }
 
 func (j *jsonReporter) Paused(s node.Snapshot) {
@@ -157,7 +187,29 @@ func (j *jsonReporter) Complete(s node.Snapshot) {
 	seconds := math.Round(s.Completed.Sub(s.Started).Seconds()*1000) / 1000
 	writeJSON(j.w, completeEvent{
 		"complete", seconds, s.Bytes, s.FromPeers, s.FromOrigin, s.Wasted, clean(s.Limit), cleanKeys(s.Sources),
+		s.FromLAN, len(s.Sources), math.Round(s.Best*1000) / 1000, s.Via,
 	})
+}
+
+func (j *jsonReporter) Missing(s node.Snapshot) {
+	writeJSON(j.w, missingEvent{"missing", s.Lost, missingText(s)})
+}
+
+func (j *jsonReporter) Upload(s node.Snapshot) {
+	u := s.Upload
+	writeJSON(j.w, uploadEvent{"upload", u.State, u.Done, u.Total, clean(u.Error)})
+}
+
+// Offer tells of changes only.
+func (j *jsonReporter) Offer(s node.Snapshot) {
+	e := offerEvent{Event: "offer", Server: s.Server}
+	if o := s.Offer; o != nil {
+		e.State, e.Space, e.Used, e.Kept = o.State, o.Space, o.Used, o.Kept
+	}
+	if e != j.offer {
+		j.offer = e
+		writeJSON(j.w, e)
+	}
 }
 
 func (j *jsonReporter) Seeding(s node.Snapshot) { writeJSON(j.w, seedingEvent{"seeding", s.ID}) }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"tandem/internal/fault"
@@ -24,9 +25,13 @@ type item interface {
 // follow reports on it until it ends or ctx does. tick paces the progress. What
 // was not complete when ctx ended is an interruption, what served until then is
 // not.
-func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, patience time.Duration, now func() time.Time) error {
+func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, wait waits, now func() time.Time) error {
 	defer r.Close()
-	f := &follower{it: it, r: r, ready: it.Ready(), completed: it.Completed(), patience: patience, now: now, began: now()}
+	f := &follower{it: it, r: r, ready: it.Ready(), completed: it.Completed(), wait: wait, now: now, began: now()}
+	f.moved = f.began
+	if it.Status().Kind == node.KindOffer { // there is nothing that it could complete
+		f.ready, f.completed = nil, nil
+	}
 	for {
 		select {
 		case <-f.ready:
@@ -38,6 +43,11 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, pat
 			}
 		case <-tick:
 			f.tellProgress(ctx)
+			if err := f.givenUp(ctx); err != nil {
+				it.Stop()
+				<-it.Done()
+				return err
+			}
 		case <-it.Done():
 			if f.completed != nil && isClosed(f.completed) {
 				f.tellComplete()
@@ -57,15 +67,27 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, pat
 	}
 }
 
+// waits are how long follow waits for what.
+type waits struct {
+	silence time.Duration // until it says why nothing comes, or what is missing
+	giveUp  time.Duration // without a new byte, until it ends; 0: never
+}
+
 // follower is what one call of follow has told so far.
 type follower struct {
 	it               item
 	r                reporter
 	ready, completed <-chan struct{} // nil once told
-	patience         time.Duration
+	wait             waits
 	now              func() time.Time
 	began            time.Time
 	warned, paused   bool
+
+	bytes  int64     // verified when last looked at
+	moved  time.Time // when that was last more than before
+	lost   string    // what was last told to be missing; "": nothing
+	notice string    // the last one told
+	upload string    // state and progress last told
 }
 
 func (f *follower) tellReady() {
@@ -80,6 +102,7 @@ func (f *follower) tellComplete() {
 	f.completed = nil
 	s := f.it.Status()
 	f.tellPause(s)
+	f.tellUpload(s)
 	if s.Kind != node.KindShare && s.Kind != node.KindSeed {
 		f.r.Progress(s)
 		f.r.Complete(s)
@@ -89,15 +112,79 @@ func (f *follower) tellComplete() {
 func (f *follower) tellProgress(ctx context.Context) {
 	s := f.it.Status()
 	f.tellPause(s)
+	f.tellNotice(s)
+	f.tellUpload(s)
+	if s.Kind == node.KindOffer {
+		f.r.Offer(s)
+	}
 	if f.completed == nil {
 		return
 	}
 	f.r.Progress(s)
-	if !f.warned && !f.paused && len(s.Peers) == 0 && s.FromPeers == 0 && f.now().Sub(f.began) > f.patience {
+	if s.Bytes > f.bytes || f.paused {
+		f.bytes, f.moved = s.Bytes, f.now()
+	}
+	if !f.warned && !f.paused && len(s.Peers) == 0 && s.FromPeers+s.FromOrigin == 0 && !served(s) && f.now().Sub(f.began) > f.wait.silence {
 		f.warned = true
 		why := f.it.Why(ctx)
 		f.r.Warn("nothing has come yet: " + why.Error() + "; " + hintFor(why))
 	}
+	f.tellMissing(s)
+}
+
+// served reports whether a server gives what is wanted.
+func served(s node.Snapshot) bool {
+	for _, o := range s.Origins {
+		if o.State == "ok" || o.State == "asked to wait" {
+			return true
+		}
+	}
+	return false
+}
+
+// tellMissing tells which pieces nobody has, once they have kept the transfer from going on for a
+// while, and again when there are others.
+func (f *follower) tellMissing(s node.Snapshot) {
+	if len(s.Lost) == 0 || served(s) {
+		f.lost = ""
+		return
+	}
+	text := missingText(s)
+	if text == f.lost || s.Bytes == 0 && len(s.Peers) == 0 || f.now().Sub(f.moved) <= f.wait.silence {
+		return
+	}
+	f.lost = text
+	f.r.Missing(s)
+}
+
+// tellNotice passes on what the node has to say of a server.
+func (f *follower) tellNotice(s node.Snapshot) {
+	if s.Notice != "" && s.Notice != f.notice {
+		f.r.Warn(s.Notice)
+	}
+	f.notice = s.Notice
+}
+
+func (f *follower) tellUpload(s node.Snapshot) {
+	if s.Upload == nil {
+		return
+	}
+	if now := fmt.Sprint(*s.Upload); now != f.upload {
+		f.upload = now
+		f.r.Upload(s)
+	}
+}
+
+// givenUp is why to end when nothing has come for too long.
+func (f *follower) givenUp(ctx context.Context) error {
+	idle := f.now().Sub(f.moved)
+	if f.completed == nil || f.paused || f.wait.giveUp == 0 || idle < f.wait.giveUp {
+		return nil
+	}
+	if s := f.it.Status(); len(s.Lost) > 0 && s.Bytes > 0 {
+		return withHint(missingHint, fault.Errorf(fault.Unreachable, "gave up after %s: %s", secondsText(idle), missingText(s)))
+	}
+	return fmt.Errorf("gave up after %s: nothing has come: %w", secondsText(idle), f.it.Why(ctx))
 }
 
 // tellPause tells once that the transfer waits, and once that it goes on.

@@ -53,7 +53,7 @@ func TestFollow(t *testing.T) {
 			it := someItem()
 			c.life(it, cancel)
 			var out bytes.Buffer
-			err := follow(ctx, it, &jsonReporter{w: &out, now: time.Now}, nil, time.Minute, time.Now)
+			err := follow(ctx, it, &jsonReporter{w: &out, now: time.Now}, nil, waits{silence: time.Minute}, time.Now)
 			if got := exitCode(err); got != c.wantCode || !strings.Contains(out.String(), c.wantEvents) {
 				t.Fatalf("%v (exit %d), events %s", err, got, out.String())
 			}
@@ -67,7 +67,7 @@ func TestFollowServesUntilInterrupted(t *testing.T) {
 	it.s.Kind, it.s.State = node.KindShare, "seeding"
 	it.completed = closed()
 	r := &stopAtSeeding{jsonReporter{w: &bytes.Buffer{}, now: time.Now}, cancel}
-	if err := follow(ctx, it, r, nil, time.Minute, time.Now); err != nil || !it.stopped {
+	if err := follow(ctx, it, r, nil, waits{silence: time.Minute}, time.Now); err != nil || !it.stopped {
 		t.Fatalf("got %v, stopped %v; serving until an interrupt is a success", err, it.stopped)
 	}
 }
@@ -91,7 +91,7 @@ func TestFollowSaysWhenNobodyIsThere(t *testing.T) {
 	now := start
 	var out bytes.Buffer
 	r := &stopAfter{jsonReporter{w: &out, now: time.Now}, 3, cancel}
-	err := follow(ctx, it, r, tick, 20*time.Second, func() time.Time {
+	err := follow(ctx, it, r, tick, waits{silence: 20 * time.Second}, func() time.Time {
 		now = now.Add(15 * time.Second)
 		return now
 	})
@@ -124,7 +124,7 @@ func follows(t *testing.T, r reporter, states ...string) {
 	for range states {
 		tick <- start
 	}
-	if err := follow(ctx, it, r, tick, time.Minute, time.Now); exitCode(err) != exitInterrupted {
+	if err := follow(ctx, it, r, tick, waits{silence: time.Minute}, time.Now); exitCode(err) != exitInterrupted {
 		t.Fatal(err)
 	}
 }
@@ -176,7 +176,7 @@ func TestAPausedDownloadIsNotBlamedOnTheSharer(t *testing.T) {
 	tick <- start
 	var out bytes.Buffer
 	now := start
-	_ = follow(ctx, it, &stopAfter{jsonReporter{w: &out, now: time.Now}, 2, cancel}, tick, time.Second, func() time.Time {
+	_ = follow(ctx, it, &stopAfter{jsonReporter{w: &out, now: time.Now}, 2, cancel}, tick, waits{silence: time.Second}, func() time.Time {
 		now = now.Add(time.Minute)
 		return now
 	})

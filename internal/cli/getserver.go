@@ -1,18 +1,23 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tandem/internal/fault"
+	"tandem/internal/node"
 	"tandem/internal/origin/api"
 	"tandem/internal/origin/client"
+	"tandem/internal/transfer"
 )
 
 // fromServer is what get needs for a source on a server.
@@ -52,37 +57,169 @@ func (a *app) serverSource(c *cobra.Command, source string) bool {
 	return err != nil || len(book.Servers) > 0
 }
 
-// fetch gets a source from a server.
-func (g *get) fetch(c *cobra.Command, source string) error {
-	if g.detach || c.Flags().Changed("keep-seeding") {
-		return usageError{errors.New("--detach and --keep-seeding are for swarms: what comes from a server is not served on")}
+// fromServer gets a link of a server, or a place on one: by the engine, and where that cannot do it
+// by plain HTTP.
+func (g *get) fromServer(c *cobra.Command, source string) error {
+	if g.from.force || g.from.version != 0 {
+		return g.plain(c, source)
 	}
-	if len(g.o.Select) > 0 {
-		return usageError{withHint("name the file itself: tandem get NAME/PATH", errors.New("--select is for swarms"))}
+	if err := g.locate(c, source); err != nil {
+		return err
 	}
-	if server, token, ok := client.SplitLink(source); ok {
-		return g.fetchLink(c, server, token)
+	err := g.asking(c.Context(), "password of the link", func() error { return g.start(c) })
+	switch {
+	case errors.Is(err, fault.Exists) && g.fits(c) == nil: // what is there is compared
+		return g.fetch(c, source)
+	case fault.KindOf(err) == fault.Unauthenticated && g.o.Password != "":
+		return withHint("ask who shared it for the password", err)
+	case err != nil && isUpload(c.Context(), g, source):
+		return withHint("tandem put PATH URL", fault.Errorf(fault.Permission, "this link takes files and gives none"))
+	case err == nil && !g.detach:
+		g.emptyFolders(c, source)
+	}
+	return err
+}
+
+// locate fills in where a source is, and as whom to ask.
+func (g *get) locate(c *cobra.Command, source string) error {
+	if server, _, ok := client.SplitLink(source); ok {
+		g.o.Source, g.o.Server = source, account(g.app.knownCA(server))
+		g.o.Name = g.from.name
+		return g.readPassword(c.Context())
 	}
 	r, s, err := g.app.at(c, source)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	tree := r.In(s.collection)
-	e, err := tree.Stat(c.Context(), s.path)
+	r.Close()
+	g.o.Source, g.o.Server, g.o.Name = s.String(), account(r.saved), g.from.name
+	return nil
+}
+
+func (g *get) readPassword(ctx context.Context) (err error) {
+	if g.from.file != "" {
+		g.o.Password, err = g.app.password(ctx, g.from.file, "", false)
+	}
+	return err
+}
+
+// asking runs work, and once more with a password when it turns out that one is wanted.
+func (g *get) asking(ctx context.Context, prompt string, work func() error) error {
+	err := work()
+	if !errors.Is(err, node.ErrPassword) || g.o.Password != "" {
+		return err
+	}
+	if g.o.Password, err = g.app.password(ctx, "", prompt, false); err != nil {
+		return err
+	}
+	return work()
+}
+
+// account is how a node reaches a server we know.
+func account(s savedServer) *node.Account {
+	a := &node.Account{URL: s.URL, Secret: s.Secret}
+	if s.CA != "" {
+		a.CA = []byte(s.CA)
+	}
+	return a
+}
+
+// isUpload reports whether a source is a link that gives nothing.
+func isUpload(ctx context.Context, g *get, source string) bool {
+	server, token, ok := client.SplitLink(source)
+	if !ok {
+		return false
+	}
+	cl, err := g.app.dial(g.app.knownCA(server))
+	if err != nil {
+		return false
+	}
+	defer cl.Close()
+	shared, err := cl.By(token, g.o.Password).Shared(ctx)
+	return err == nil && shared.Kind == "upload"
+}
+
+// emptyFolders makes those that a torrent has no place for, as far as the server answers.
+func (g *get) emptyFolders(c *cobra.Command, source string) {
+	tree, e, done, err := g.find(c, source)
+	if err != nil {
+		return
+	}
+	defer done()
+	if e.Kind != "folder" || len(g.o.Select) > 0 {
+		return
+	}
+	root, err := os.OpenRoot(filepath.Join(g.o.Dir, cmp.Or(g.from.name, e.Name)))
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	below := strings.Trim(e.Path, "/")
+	_ = tree.Walk(c.Context(), e.Path, func(at api.Entry) error {
+		if rel := strings.Trim(strings.TrimPrefix(at.Path, below), "/"); at.Kind == "folder" && rel != "" {
+			_ = root.MkdirAll(filepath.FromSlash(rel), 0o755)
+		}
+		return nil
+	})
+}
+
+// fits refuses what plain HTTP from a server cannot do.
+func (g *get) fits(c *cobra.Command) error {
+	for _, name := range []string{"detach", "keep-seeding", "select", "peer", "tracker"} {
+		if c.Flags().Changed(name) {
+			return usageError{fmt.Errorf("--%s is not for what is compared with the server's files, or replaced (--force, --version-id)", name)}
+		}
+	}
+	if g.o.Via == transfer.ViaPeers {
+		return usageError{errors.New("--via peers leaves the server out, whose files --force and --version-id are about")}
+	}
+	return nil
+}
+
+func (g *get) plain(c *cobra.Command, source string) error {
+	if err := g.fits(c); err != nil {
+		return err
+	}
+	if err := g.readPassword(c.Context()); err != nil {
+		return err
+	}
+	return g.fetch(c, source)
+}
+
+// fetch gets a source from a server by plain HTTP, and leaves what is there already.
+func (g *get) fetch(c *cobra.Command, source string) error {
+	tree, e, done, err := g.find(c, source)
 	if err != nil {
 		return err
 	}
-	if e.Name == "" {
-		e.Name = path.Base(s.String())
-	}
-	e.Path = s.path // the way we ask for it
+	defer done()
 	if g.from.version != 0 {
 		if e, err = older(c.Context(), tree, e, g.from.version); err != nil {
 			return err
 		}
 	}
 	return g.receive(c.Context(), tree, e)
+}
+
+// find asks the server for what a source is. done is to be called in the end.
+func (g *get) find(c *cobra.Command, source string) (tree client.Tree, e api.Entry, done func(), err error) {
+	if server, token, ok := client.SplitLink(source); ok {
+		return g.findLink(c.Context(), server, token)
+	}
+	r, s, err := g.app.at(c, source)
+	if err != nil {
+		return tree, e, nil, err
+	}
+	tree = r.In(s.collection)
+	if e, err = tree.Stat(c.Context(), s.path); err != nil {
+		r.Close()
+		return tree, e, nil, err
+	}
+	if e.Name == "" {
+		e.Name = path.Base(s.String())
+	}
+	e.Path = s.path // the way we ask for it
+	return tree, e, r.Close, nil
 }
 
 // older makes e one of the file's earlier contents.
@@ -100,45 +237,42 @@ func older(ctx context.Context, tree client.Tree, e api.Entry, id int64) (api.En
 	return e, withHint("see them with: tandem versions NAME/PATH", fault.Errorf(fault.NotFound, "%s has no version %d", e.Path, id))
 }
 
-// fetchLink gets what a share link leads to.
-func (g *get) fetchLink(c *cobra.Command, server, token string) error {
-	ctx := c.Context()
+// findLink asks the server for what a share link leads to.
+func (g *get) findLink(ctx context.Context, server, token string) (tree client.Tree, e api.Entry, done func(), err error) {
 	cl, err := g.app.dial(g.app.knownCA(server))
 	if err != nil {
-		return err
+		return tree, e, nil, err
 	}
-	defer cl.Close()
-	password := ""
-	if g.from.file != "" {
-		if password, err = g.app.password(ctx, g.from.file, "", false); err != nil {
-			return err
+	defer func() {
+		if err != nil {
+			cl.Close()
 		}
-	}
-	tree := cl.By(token, password)
+	}()
+	tree = cl.By(token, g.o.Password)
 	shared, err := tree.Shared(ctx)
-	if err == nil && shared.Locked && password == "" {
-		if password, err = g.app.password(ctx, "", "password of the link", false); err != nil {
-			return err
+	if err == nil && shared.Locked && g.o.Password == "" {
+		if g.o.Password, err = g.app.password(ctx, "", "password of the link", false); err != nil {
+			return tree, e, nil, err
 		}
-		tree = cl.By(token, password)
+		tree = cl.By(token, g.o.Password)
 		shared, err = tree.Shared(ctx)
 	}
 	switch {
-	case err != nil && password != "" && fault.KindOf(err) == fault.Unauthenticated:
-		return withHint("ask who shared it for the password", err)
+	case err != nil && g.o.Password != "" && fault.KindOf(err) == fault.Unauthenticated:
+		return tree, e, nil, withHint("ask who shared it for the password", err)
 	case err != nil:
-		return err
+		return tree, e, nil, err
 	case shared.Locked:
-		return withHint("ask who shared it for the password", fault.Errorf(fault.Unauthenticated, "the link's password is wrong"))
+		return tree, e, nil, withHint("ask who shared it for the password", fault.Errorf(fault.Unauthenticated, "the link's password is wrong"))
 	case shared.Kind == "upload":
-		return withHint("tandem put PATH URL", fault.Errorf(fault.Permission, "this link takes files and gives none"))
+		return tree, e, nil, withHint("tandem put PATH URL", fault.Errorf(fault.Permission, "this link takes files and gives none"))
 	case shared.Entry == nil:
-		return fault.Errorf(fault.Protocol, "the server does not say what the link leads to")
+		return tree, e, nil, fault.Errorf(fault.Protocol, "the server does not say what the link leads to")
 	}
-	e := *shared.Entry
+	e = *shared.Entry
 	e.Path = ""
 	g.from.once = shared.Limited
-	return g.receive(ctx, tree, e)
+	return tree, e, cl.Close, nil
 }
 
 func (g *get) receive(ctx context.Context, tree client.Tree, e api.Entry) error {

@@ -7,7 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tandem/internal/capability"
 	"tandem/internal/content"
+	"tandem/internal/fault"
+	"tandem/internal/metainfo"
 	"tandem/internal/node"
 )
 
@@ -31,14 +34,19 @@ type inspectedFile struct {
 func (a *app) inspectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect SOURCE",
-		Short: "Tell what a ticket, a magnet link or a .torrent file names",
+		Short: "Tell what a link, a ticket, a magnet link or a .torrent file names",
 		Example: `  tandem inspect film.torrent
+  tandem inspect 'https://files.example/s/AbC...#tandem:...'
   tandem inspect --json 'magnet:?xt=urn:btih:...'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			src, err := node.ParseSource(args[0])
+			source, err := inside(args[0])
 			if err != nil {
-				return hintLink(args[0], err)
+				return err
+			}
+			src, err := node.ParseSource(source)
+			if err != nil {
+				return hintLink(source, err)
 			}
 			in := inspect(src)
 			if a.json {
@@ -49,6 +57,18 @@ func (a *app) inspectCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// inside returns what stands behind the # of a server's link, and any other source as it is.
+func inside(source string) (string, error) {
+	switch url, fragment := metainfo.SplitLink(source); {
+	case fragment != "":
+		return fragment, nil
+	case url != "":
+		return "", withHint("ask it: tandem get LINK, or open it in a browser",
+			fault.Errorf(fault.Invalid, "this link has no ticket behind a #: what it leads to only its server knows"))
+	}
+	return source, nil
 }
 
 // inspect tells what is known of a source without asking anybody.
@@ -114,6 +134,13 @@ func (in *inspection) print(w io.Writer, src *node.Source) {
 		row("peer", p)
 	}
 	if t := src.Ticket; t != nil {
+		if !t.Server.IsZero() {
+			row("server key", t.Server.String())
+		}
+		if v, err := capability.Parse(t.Capability, t.Server); err == nil {
+			c, _ := v.(capability.Capability)
+			row("nodes serve", "holders until "+c.NotAfter.Format("2006-01-02 15:04:05 MST")+", longer while they reach the server")
+		}
 		for _, addr := range t.Addrs {
 			row("sharer", addr.String())
 		}

@@ -38,7 +38,7 @@ type shows interface {
 
 // Moving implements shows.
 func (j *jsonReporter) Moving(_ string, done, total int64, rate float64) {
-	writeJSON(j.w, progressEvent{"progress", done, total, int64(rate), 0})
+	writeJSON(j.w, progressEvent{Event: "progress", Bytes: done, Total: total, Rate: int64(rate)})
 }
 
 // Moving implements shows.

@@ -18,7 +18,7 @@ import (
 // statusItems are what a node could have.
 func statusItems() []node.Snapshot {
 	full := someItem().s
-	full.Audience, full.Path, full.Link, full.Limit = "link", "/home/a/\x1b[2J", "tandem:AbC", "the peers' upload"
+	full.Audience, full.Path, full.Link, full.Limit = "link", "/home/a/\x1b[2J", "tandem:AbC", "the swarm's upload"
 	full.Pieces, full.Wanted, full.FromPeers, full.Uploaded, full.Copies = 16, 1024, 1<<20, 3<<19, 1.25
 	full.Finders = map[string]string{"lan": "ok", "dht": "timeout\r"}
 	full.Peers = []node.PeerSnapshot{
@@ -29,7 +29,20 @@ func statusItems() []node.Snapshot {
 		full,
 		{ID: "00000001", Kind: node.KindShare, State: "seeding", Name: "empty"},
 		{ID: "00000002", Kind: node.KindGet, State: "metadata", Name: ""},
+		hybridItem(),
 		{ID: "00000003", Kind: node.KindGet, State: "paused", Name: "big", Error: "no space", Bytes: 1, Total: 3},
+	}
+}
+
+// hybridItem has a server that is away, and lacks pieces.
+func hybridItem() node.Snapshot {
+	return node.Snapshot{
+		ID: "00000004", Kind: node.KindKeep, Audience: "link", State: "downloading", Name: "film", Bytes: 60 << 20, Total: 64 << 20,
+		Pieces: 60, Wanted: 64, FromPeers: 53 << 20, FromLAN: 12 << 20, FromOrigin: 7 << 20, Best: 0.934, Via: "both",
+		Server: "files.example", Notice: "the server does not answer\x1b", Holders: 2,
+		Origins: []node.OriginSnapshot{{Name: "files.example", Bytes: 7 << 20, State: "unreachable", Error: "connection refused"}},
+		Lost:    []node.LostSnapshot{{First: 17, Last: 19, Holder: "rud6di36"}, {First: 40, Last: 40}},
+		Upload:  &node.UploadStatus{Total: 64 << 20, Done: 1 << 20, State: "waiting"},
 	}
 }
 

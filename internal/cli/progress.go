@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +26,7 @@ type textReporter struct {
 	bar        *mpb.Bar
 	head, tail atomic.Pointer[string] // text around the bar; the bar's own goroutine reads it
 	last       time.Time
+	offer      string // the last line of an offer
 }
 
 func (a *app) reporter(qr bool) reporter {
@@ -49,7 +47,7 @@ func (t *textReporter) Hashing(done, total int64) {
 
 func (t *textReporter) Ready(s node.Snapshot) {
 	t.Close()
-	if s.Link == "" || s.Kind == node.KindGet || s.Kind == node.KindRepair {
+	if s.Link == "" || s.Kind != node.KindShare && s.Kind != node.KindSeed {
 		return // who fetches knows the link; a ticket is not repeated
 	}
 	if t.qr {
@@ -67,7 +65,10 @@ func (t *textReporter) Progress(s node.Snapshot) {
 }
 
 func progressTail(s node.Snapshot) string {
-	tail := fmt.Sprintf("%s, %s", bitsText(s.Rate), plural(len(s.Peers), "peer"))
+	tail := bitsText(s.Rate) + ", " + plural(len(s.Peers), "peer")
+	if served(s) {
+		tail += " and the server"
+	}
 	if left := s.Total - s.Bytes; left > 0 && s.Rate > 1 {
 		eta := time.Duration(float64(left) / s.Rate * float64(time.Second))
 		if eta < 100*time.Hour {
@@ -92,9 +93,52 @@ func (t *textReporter) Complete(s node.Snapshot) {
 	fmt.Fprintln(t.out, summary(s))
 }
 
-func (t *textReporter) Seeding(node.Snapshot) {
+func (t *textReporter) Seeding(s node.Snapshot) {
 	t.Close()
+	if s.Kind == node.KindKeep {
+		fmt.Fprintf(t.err, "keeping it and serving it to others until %s; stop with Ctrl-C\n", when(s.Until))
+		return
+	}
 	fmt.Fprintln(t.err, "serving it to others; stop with Ctrl-C")
+}
+
+func (t *textReporter) Missing(s node.Snapshot) {
+	t.Close()
+	fmt.Fprintf(t.err, "waiting: %s\nhint: %s\n", missingText(s), missingHint)
+}
+
+func (t *textReporter) Upload(s node.Snapshot) {
+	switch u := s.Upload; u.State {
+	case "stored":
+		t.Close()
+		fmt.Fprintf(t.err, "stored on %s; serving it to others too; stop with Ctrl-C\n", clean(s.Server))
+	case "failed":
+		t.Close()
+		fmt.Fprintf(t.err, "warning: the upload to %s failed: %s; peers are still served from here\n", clean(s.Server), clean(u.Error))
+	default:
+		t.draw("uploading", u.Done, u.Total, plural(len(s.Peers), "peer"))
+	}
+}
+
+func (t *textReporter) Offer(s node.Snapshot) {
+	line := offerText(s)
+	if line != t.offer {
+		t.offer = line
+		fmt.Fprintln(t.err, line)
+	}
+}
+
+// offerText says what a server makes of an offer of room.
+func offerText(s node.Snapshot) string {
+	o := s.Offer
+	if o == nil {
+		return "offering room to " + clean(s.Server)
+	}
+	line := fmt.Sprintf("offering %s to %s: %s kept, %s used", bytesText(o.Space), clean(s.Server), plural(o.Kept, "share"), bytesText(o.Used))
+	if o.State != "offered" {
+		line += "; " + o.State
+	}
+	return line
 }
 
 func (t *textReporter) Reachability(message string) {
@@ -156,36 +200,6 @@ func (t *textReporter) Close() {
 		t.bars.Wait()
 		t.bar, t.bars = nil, nil
 	}
-}
-
-// summary is the line that ends a download: how long, from whom, and which
-// limit bound it.
-func summary(s node.Snapshot) string {
-	took := max(s.Completed.Sub(s.Started), time.Millisecond)
-	line := fmt.Sprintf("%s in %s", bytesText(s.Total), secondsText(took))
-	if s.FromPeers == 0 {
-		return line + ", all of it already here and checked"
-	}
-	line += " from " + plural(len(s.Sources), "peer")
-	type source struct {
-		name  string
-		bytes int64
-	}
-	var list []source
-	for name, n := range s.Sources {
-		list = append(list, source{name, n})
-	}
-	slices.SortFunc(list, func(a, b source) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), strings.Compare(a.name, b.name))
-	})
-	if len(list) > 0 {
-		line += fmt.Sprintf(" (%.0f %% from %s)", 100*float64(list[0].bytes)/float64(max(s.FromPeers, 1)), clean(list[0].name))
-	}
-	line += "; " + bitsText(float64(s.FromPeers)/took.Seconds())
-	if s.Limit != "" {
-		line += "; limit: " + clean(s.Limit)
-	}
-	return line
 }
 
 func plural(n int, word string) string {

@@ -103,11 +103,13 @@ func (a *app) root() *cobra.Command {
 		Use:   "tandem",
 		Short: "Share files between machines, directly or through a server",
 		Long: `tandem shares files between machines over a swarm: whoever fetches also serves,
-and the share outlives the machine it began on. Or it runs a central server, with
-accounts, shared folders and links.`,
+and the share outlives the machine it began on. Or through a central server, with
+accounts, shared folders and links. Or both at once: the server holds policy and a
+copy, those who fetch carry the load, and when the server is gone the share goes on.`,
 		Example: `  tandem share holiday/            # prints a link
   tandem get tandem:AbC...         # fetches it elsewhere
-  tandem serve                     # a server; tandem login, tandem put, tandem link`,
+  tandem serve                     # a server; tandem login, tandem put, tandem link
+  tandem get 'https://HOST/s/...'  # what a link leads to, from the server and peers`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -141,10 +143,10 @@ func (a *app) addCommands(root *cobra.Command) {
 			root.AddCommand(c)
 		}
 	}
-	add("swarm", "Between machines:", a.shareCommand(), a.getCommand(), a.seedCommand(), a.inspectCommand(), a.verifyCommand(),
+	add("swarm", "Between machines:", a.shareCommand(), a.getCommand(), a.keepCommand(), a.seedCommand(), a.inspectCommand(), a.verifyCommand(),
 		a.nodeCommand(), a.statusCommand(), a.stopCommand())
 	add("client", "Files on a server (get too):", a.loginCommand(), a.acceptCommand(), a.logoutCommand(), a.collectionCommand(),
-		a.putCommand(), a.lsCommand(), a.linkCommand(), a.rmCommand(), a.mvCommand(), a.mkdirCommand(), a.trashCommand(),
+		a.putCommand(), a.lsCommand(), a.linkCommand(), a.ledgerCommand(), a.rmCommand(), a.mvCommand(), a.mkdirCommand(), a.trashCommand(),
 		a.versionsCommand(), a.searchCommand())
 	add("people", "People on a server:", a.grantCommand(), a.usersCommand(), a.groupsCommand(), a.tokenCommand(), a.auditCommand())
 	add("server", "Running a server:", a.serveCommand(), a.adminCommand(), a.backupCommand(), a.restoreCommand(), a.scrubCommand(),

@@ -3,10 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/peer"
 )
@@ -14,8 +16,8 @@ import (
 // progressEvery paces progress events and the bar.
 const progressEvery = 500 * time.Millisecond
 
-// patience is how long to look for a source before saying that none is there.
-const patience = 5 * time.Second
+// silence is how long nothing may come before the reason is said.
+const silence = 5 * time.Second
 
 // shareHint is for what cannot be shared as it is.
 const shareHint = "share a file, or a folder with files in it; for another name: --name NAME"
@@ -37,6 +39,9 @@ func (a *app) shareCommand() *cobra.Command {
 		Long: `share cuts and hashes a file or folder, prints its link on standard output and
 serves it in place until interrupted.
 
+With --to NAME[/PATH] it goes to a server as well, into the collection NAME: this node
+serves at once, the upload goes on beside it, and the link is the server's.
+
 With --audience link (the default) only who holds the printed ticket can fetch;
 the connection is encrypted and both sides prove that they hold it. With
 --audience public any BitTorrent client can fetch, and nothing is enforced.
@@ -46,6 +51,7 @@ Some old clients cannot read that: transmission before 4, aria2. For people who
 have one of those add --v1; the same content shared with and without it is two
 shares that do not help each other.`,
 		Example: `  tandem share holiday/
+  tandem share holiday/ --server files.example --to photos/2026
   tandem share --audience public --torrent film.torrent --tracker http://tracker.example/announce film.mkv
   tandem share --audience public --v1 --torrent film.torrent film.mkv`,
 		Args: cobra.ExactArgs(1),
@@ -57,11 +63,12 @@ shares that do not help each other.`,
 	f.BoolVar(&s.o.V1, "v1", false, "for clients that cannot read hybrid torrents, such as transmission before 4 and aria2; public only")
 	f.StringArrayVar(&s.o.Trackers, "tracker", nil, "announce to this `URL`, may be repeated")
 	f.StringVar(&s.o.Name, "name", "", "share under this `NAME` instead of the file's")
+	f.StringVar(&s.o.To, "to", "", "also put it on a server, as `NAME[/PATH]` in a collection there")
 	f.BoolVar(&s.qr, "qr", false, "draw the link as a QR code too")
 	f.BoolVar(&s.detach, "detach", false, "hand the share to the running node and return")
 	listenFlag(c)
 	mustComplete(c.RegisterFlagCompletionFunc("audience", cobra.FixedCompletions([]string{"link", "public"}, cobra.ShellCompDirectiveNoFileComp)))
-	return c
+	return serverFlag(c)
 }
 
 func listenFlag(c *cobra.Command) {
@@ -91,6 +98,9 @@ func (s *share) run(c *cobra.Command, args []string) error {
 	if err := checkNamed(s.o.Common); err != nil {
 		return err
 	}
+	if err := s.throughServer(c, args[0]); err != nil {
+		return err
+	}
 	if s.o.Path, err = absolute(args[0]); err != nil {
 		return err
 	}
@@ -103,13 +113,42 @@ func (s *share) run(c *cobra.Command, args []string) error {
 		s.o.Up, s.o.Down = s.app.itemLimits(c)
 		return hintInvalid(shareHint, s.app.detached(c, node.Request{Share: &s.o}, s.qr))
 	}
-	return s.app.foreground(c, s.qr, func(n *node.Node, r reporter) (*node.Item, error) {
+	return s.app.foreground(c, s.qr, 0, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Share(c.Context(), s.o, watcher(r))
 		if err == nil {
 			r.Reachability(n.Reachability(c.Context()))
 		}
 		return it, hintInvalid(shareHint, err)
 	})
+}
+
+// throughServer fills in which server the share goes to as well, if any.
+func (s *share) throughServer(c *cobra.Command, local string) error {
+	switch {
+	case s.o.To == "" && c.Flags().Changed("server"):
+		return usageError{withHint("name a collection: --to NAME; see yours with: tandem collection ls", errors.New("--server needs --to"))}
+	case s.o.To == "":
+		return nil
+	case s.o.Audience != peer.Link:
+		return usageError{withHint("put it there first: tandem put PATH NAME, then: tandem link NAME/PATH --audience public",
+			errors.New("--to makes a link for those who hold it, not --audience public"))}
+	case len(s.o.Trackers) > 0:
+		return usageError{errors.New("--tracker is not for a share of a server, which is the tracker")}
+	}
+	r, to, err := s.app.at(c, s.o.To)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	st, err := os.Stat(local)
+	if err != nil {
+		return fault.Wrap(fault.NotFound, err)
+	}
+	if to.path, err = target(c.Context(), r.In(to.collection), local, st.IsDir(), to); err != nil {
+		return hintBy(clientHints, err)
+	}
+	s.o.Server, s.o.To = account(r.saved), to.String()
+	return nil
 }
 
 // itemLimits returns the limits of the command line: for a detached item they
@@ -129,8 +168,8 @@ func watcher(r reporter) node.Watch {
 	return node.Watch{Hashing: r.Hashing, Warn: r.Warn}
 }
 
-// foreground runs a node for as long as one item lives.
-func (a *app) foreground(c *cobra.Command, qr bool, start func(*node.Node, reporter) (*node.Item, error)) error {
+// foreground runs a node for as long as one item lives, or until giveUp without a new byte (0: for ever).
+func (a *app) foreground(c *cobra.Command, qr bool, giveUp time.Duration, start func(*node.Node, reporter) (*node.Item, error)) error {
 	cfg, err := a.nodeConfig(c)
 	if err != nil {
 		return err
@@ -149,7 +188,7 @@ func (a *app) foreground(c *cobra.Command, qr bool, start func(*node.Node, repor
 	}
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
-	return follow(c.Context(), it, r, tick.C, patience, time.Now)
+	return follow(c.Context(), it, r, tick.C, waits{silence, giveUp}, time.Now)
 }
 
 // detached hands a request to the running node and prints what came of it.

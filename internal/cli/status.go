@@ -19,14 +19,14 @@ func printItems(w io.Writer, items []node.Snapshot) {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer t.Flush()
-	fmt.Fprintln(t, "ID\tKIND\tSTATE\tDONE\tDOWN\tUP\tPEERS\tNAME")
+	fmt.Fprintln(t, "ID\tKIND\tSTATE\tDONE\tDOWN\tUP\tPEERS\tFROM-SERVER\tFROM-PEERS\tNAME")
 	for _, s := range items {
 		state := s.State
-		if s.Error != "" {
+		if s.Error != "" || s.Notice != "" {
 			state += "!"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, s.Kind, clean(state), percent(s),
-			bitsText(s.Rate), bitsText(s.UpRate), len(s.Peers), clean(s.Name))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.ID, s.Kind, clean(state), percent(s),
+			bitsText(s.Rate), bitsText(s.UpRate), len(s.Peers), bytesText(s.FromOrigin), bytesText(s.FromPeers), clean(s.Name))
 	}
 }
 
@@ -57,8 +57,11 @@ func printItem(w io.Writer, s node.Snapshot) {
 	}
 	row("done", "%s of %s (%s), %d of %d pieces", bytesText(s.Bytes), bytesText(s.Total), percent(s), s.Pieces, s.Wanted)
 	row("rates", "%s down, %s up", bitsText(s.Rate), bitsText(s.UpRate))
-	row("taken, given", "%s, %s", bytesText(s.FromPeers), bytesText(s.Uploaded))
+	row("taken", "%s from the server, %s from this network, %s from other peers",
+		bytesText(s.FromOrigin), bytesText(s.FromLAN), bytesText(s.FromPeers-s.FromLAN))
+	row("given", "%s", bytesText(s.Uploaded))
 	row("copies", "%.2f among the peers", s.Copies)
+	printHybrid(row, s)
 	if s.Limit != "" {
 		row("limit", "%s", s.Limit)
 	}
@@ -69,6 +72,41 @@ func printItem(w io.Writer, s node.Snapshot) {
 		row("found by", "%s: %s", name, s.Finders[name])
 	}
 	printPeers(w, s.Peers)
+}
+
+// printHybrid is what there is to say of an item that has a server.
+func printHybrid(row func(key, format string, args ...any), s node.Snapshot) {
+	for _, o := range s.Origins {
+		line := o.Name + ": " + o.State
+		if o.Error != "" {
+			line += ", " + o.Error
+		}
+		row("server", "%s", line)
+	}
+	if s.Notice != "" {
+		row("notice", "%s", s.Notice)
+	}
+	if s.Via != "" {
+		row("via", "%s", s.Via)
+	}
+	if s.Holders > 0 {
+		row("whole copies", "%d beside the server", s.Holders)
+	}
+	if !s.Until.IsZero() {
+		row("kept until", "%s", when(s.Until))
+	}
+	if u := s.Upload; u != nil {
+		row("upload", "%s, %s of %s", u.State, bytesText(u.Done), bytesText(u.Total))
+	}
+	if s.Offer != nil {
+		row("offer", "%s", offerText(s))
+	}
+	if len(s.Lost) > 0 && !served(s) {
+		row("missing", "%s", missingText(s))
+	}
+	if s.Best > 0 {
+		row("best", "%.0f %% of the best possible", min(100*s.Best, 100))
+	}
 }
 
 func printPeers(w io.Writer, peers []node.PeerSnapshot) {

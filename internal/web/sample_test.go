@@ -26,6 +26,8 @@ func friendly() words {
 	return words{"Budget 2026.xlsx", "Spring campaign", "ann", "Design team", "The pictures of Saturday"}
 }
 
+const sampleURL = "https://files.example.org/s/Zk3vQ9aT7pLx2MwR8bNcYd"
+
 const script = `<script>alert(1)</script>`
 
 func hostile() words {
@@ -103,7 +105,7 @@ func samples(w words) map[string]templ.Component {
 		"mkdir":    mkdirView(in("New folder"), w.collection, w.folder, w.file, w.note),
 		"move":     moveView(in("Move "+w.file), movePage{w.collection, w.folder + "/" + w.file, w.file, w.folder, w.note, []string{w.folder}}),
 		"share":    shareView(in("Share "+w.file), sharePage{w.collection, w.file, w.file, true, []option{{"share", "Getting it: who opens the link can download"}, {"upload", "Sending files: who opens the link can add files here, and sees nothing"}}, linkForm{Kind: "share", Audience: "link", Expires: "30", Note: w.note}, ""}),
-		"link":     linkView(in("Link to "+w.file), linkPage{View: sampleLink(w, catalog.ShareLink), URL: "https://files.example.org/s/Zk3vQ9aT7pLx2MwR8bNcYd", QR: qrSVG("https://files.example.org/s/Zk3vQ9aT7pLx2MwR8bNcYd")}),
+		"link":     linkView(in("Link to "+w.file), linkPage{View: sampleLink(w, catalog.ShareLink), Link: sampleURL, QR: qrSVG(sampleURL)}),
 		"links":    linksView(frame("Links", "links"), linksPage{[]origin.LinkView{sampleLink(w, catalog.ShareLink), sampleLink(w, catalog.UploadLink)}}),
 		"trash":    trashView(frame("Trash", "files"), trashPage{w.collection, policy.AllRights, []origin.TrashedEntry{{Node: sampleEntry(3, w.file, "", 5).Node, Path: w.folder + "/" + w.file, By: w.person, Goes: sampleNow}}, "/trash/x?after=3"}),
 		"ask":      askView(frame("Remove", "files"), question{Text: w.note, Yes: "Yes", Action: "/people", Back: "/people", Hidden: []option{{"group", w.note}}}),

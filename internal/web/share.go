@@ -1,18 +1,13 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"path"
-	"strings"
 	"time"
-
-	"rsc.io/qr"
 
 	"tandem/internal/catalog"
 	"tandem/internal/fault"
 	"tandem/internal/origin"
-	"tandem/internal/origin/rest"
 	"tandem/internal/peer"
 	"tandem/internal/policy"
 )
@@ -64,6 +59,7 @@ func (v *visit) shareDone() error {
 	p.Form = linkForm{
 		Kind: v.text("kind"), Audience: orElse(v.text("audience"), "link"), Expires: v.text("expires"),
 		Password: v.secret("password"), Max: v.text("max"), Note: v.text("note"),
+		Copies: v.text("copies"), V1: v.text("v1") != "",
 	}
 	var made origin.LinkView
 	want, err := p.request(v.now())
@@ -114,7 +110,43 @@ func (p sharePage) request(now time.Time) (origin.LinkRequest, error) {
 			return r, fault.Errorf(fault.Invalid, "a link for sending files has no number of downloads")
 		}
 	}
-	return r, nil
+	return r, p.keeping(&r)
+}
+
+// mostCopies bounds how many copies can be asked for.
+const mostCopies = 1000
+
+// keeping reads what stands folded.
+func (p sharePage) keeping(r *origin.LinkRequest) error {
+	f := p.Form
+	if f.Copies != "" && f.Copies != "0" {
+		n := numberOf(f.Copies)
+		if n <= 0 || n > mostCopies {
+			return fault.Errorf(fault.Invalid, "the number of copies must be from 1 to %d, or empty", mostCopies)
+		}
+		if r.Kind == catalog.UploadLink {
+			return fault.Errorf(fault.Invalid, "of a link for sending files there are no copies")
+		}
+		r.Copies = int(n)
+	}
+	if r.V1 = f.V1; r.V1 && r.Audience != peer.Public {
+		return fault.Errorf(fault.Invalid, "old BitTorrent programs can only take part when everybody may join")
+	}
+	return nil
+}
+
+// audience is a choice of who may join, and what that means.
+type audience struct {
+	option
+	Hint string
+}
+
+// audiences say what is enforced, and what is not.
+func audiences() []audience {
+	return []audience{
+		{option{"link", "Whoever has the link"}, "Nodes serve only those who hold it, also while this server is away, for up to 7 days after they last reached it. Revoking it reaches connected nodes within seconds. With a password or a number of downloads they serve only nodes that this server has signed a capability for."},
+		{option{"public", "Everybody, also by BitTorrent"}, "Nothing is enforced: copies that others pass on cannot be taken back, and there is neither a password nor a limit."},
+	}
 }
 
 // lifetimes are the choices for how long a link lives, in days; 0 is for ever.
@@ -135,129 +167,4 @@ func offers(list []option, value string) bool {
 		}
 	}
 	return false
-}
-
-func (v *visit) links() error {
-	list, err := v.origin.Links(v.ctx(), v.who, "")
-	if err != nil {
-		return err
-	}
-	return v.show(http.StatusOK, linksView(v.shell("Links", "links"), linksPage{list}))
-}
-
-func (v *visit) linkID() catalog.LinkID { return catalog.LinkID(numberOf(v.r.PathValue("id"))) }
-
-func (v *visit) link() error {
-	view, err := v.origin.LinkInfo(v.ctx(), v.who, v.linkID())
-	if err != nil {
-		return err
-	}
-	return v.linkSheet(view)
-}
-
-func (v *visit) linkSheet(view origin.LinkView) error {
-	url := rest.BaseURL(v.r) + sharedURL(view.Link.Token)
-	title := "Link to " + path.Base(placeName(view.At))
-	return v.show(http.StatusOK, linkView(v.shell(title, "links"), linkPage{View: view, URL: url, QR: qrSVG(url)}))
-}
-
-func (v *visit) linkDone() error {
-	if v.do() != "revoke" {
-		return fault.Errorf(fault.Invalid, "there is no such form")
-	}
-	if err := v.origin.RevokeLink(v.ctx(), v.who, v.linkID()); err != nil {
-		return err
-	}
-	return v.done(flash{Text: "The link is revoked: it leads nowhere any more."}, "/links")
-}
-
-// linkStateWord says in a word why a link does not work; "" when it does.
-func linkStateWord(v origin.LinkView, now time.Time) string {
-	switch l := v.Link; {
-	case !l.Revoked.IsZero():
-		return "revoked"
-	case !l.Expires.IsZero() && !l.Expires.After(now):
-		return "expired"
-	case !v.Live:
-		return "deleted"
-	case l.MaxDownloads > 0 && l.Downloads >= l.MaxDownloads:
-		return "used up"
-	}
-	return ""
-}
-
-// linkState is linkStateWord as a sentence.
-func linkState(v origin.LinkView, now time.Time) string {
-	switch linkStateWord(v, now) {
-	case "revoked":
-		return "This link was revoked and leads nowhere."
-	case "expired":
-		return "This link has expired and leads nowhere."
-	case "deleted":
-		return "What this link led to is in the trash; it works again when that is restored."
-	case "used up":
-		return "All downloads of this link are used up."
-	}
-	return ""
-}
-
-// linkFor says what a link is for.
-func linkFor(l catalog.Link) string {
-	switch {
-	case l.Kind == catalog.UploadLink:
-		return "sending files"
-	case l.Audience == peer.Public:
-		return "everybody"
-	}
-	return "downloading"
-}
-
-// linkMeaning says who may do what by a link, without making it nicer than it is.
-func linkMeaning(v origin.LinkView) string {
-	l := v.Link
-	switch {
-	case l.Kind == catalog.UploadLink && l.Password != "":
-		return "Who has this link and its password can add files to the folder, and sees nothing in it."
-	case l.Kind == catalog.UploadLink:
-		return "Who has this link can add files to the folder, and sees nothing in it."
-	case l.Audience == peer.Public:
-		return "Everybody can get this, also by BitTorrent. Revoking ends it here; copies that others pass on stay."
-	case l.Password != "":
-		return "Who has this link and its password can download, without an account."
-	}
-	return "Who has this link can download, without an account."
-}
-
-func downloads(l catalog.Link) string {
-	if l.MaxDownloads > 0 {
-		return grouped(l.Downloads) + " of " + count(l.MaxDownloads, "download", "downloads")
-	}
-	return count(l.Downloads, "download", "downloads")
-}
-
-// qrSVG draws a text as a QR code: dark squares on white, whatever the page's colours,
-// with the quiet zone the standard asks for. A text too long for one gives "".
-func qrSVG(text string) string {
-	code, err := qr.Encode(text, qr.M)
-	if err != nil {
-		return ""
-	}
-	const quiet = 4
-	side := code.Size + 2*quiet
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="QR code" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%dv%dH0z"/><path fill="#000" d="`, side, side, side, side)
-	for y := range code.Size {
-		for x := 0; x < code.Size; x++ {
-			run := 0
-			for x+run < code.Size && code.Black(x+run, y) {
-				run++
-			}
-			if run > 0 {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
-				x += run
-			}
-		}
-	}
-	b.WriteString(`"/></svg>`)
-	return b.String()
 }

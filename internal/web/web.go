@@ -115,6 +115,7 @@ func (p *Pages) routes() {
 	member("GET /links", (*visit).links)
 	member("GET /links/{id}", (*visit).link)
 	member("POST /links/{id}", (*visit).linkDone)
+	member("GET /ledger", (*visit).ledger)
 	member("GET /people", (*visit).people)
 	member("POST /people", (*visit).peopleDone)
 	member("GET /people/{name}", (*visit).user)
