@@ -39,16 +39,30 @@ func (p *pace) sample(now time.Time, bytes int64) {
 	for len(p.marks) > 2 && now.Sub(p.marks[1].at) >= paceWindow {
 		p.marks = p.marks[1:]
 	}
-	if d := now.Sub(p.marks[0].at); d >= paceWindow {
-		p.peak = max(p.peak, float64(bytes-p.marks[0].bytes)/d.Seconds())
-	}
+	p.peak = p.top(now, bytes)
 }
 
-// best returns the part of the best possible rate at which bytes came over d: of
-// limit, in bytes per second, if that bound the transfer, otherwise of the peak.
-// 0: not known.
-func (p *pace) best(bytes int64, d time.Duration, limit float64) float64 {
-	top := p.peak
+// top returns the peak, the second that ends now included. What came in less than
+// a second came in a second: nothing was before it.
+func (p *pace) top(now time.Time, bytes int64) float64 {
+	if len(p.marks) == 0 {
+		return p.peak
+	}
+	from := p.marks[0]
+	for _, m := range p.marks {
+		if now.Sub(m.at) >= paceWindow {
+			from = m
+		}
+	}
+	d := max(now.Sub(from.at), paceWindow)
+	return max(p.peak, float64(bytes-from.bytes)/d.Seconds())
+}
+
+// best returns the part of the best possible rate at which bytes came from began
+// to now: of limit, in bytes per second, if that bound the transfer, otherwise of
+// the peak. 0: not known.
+func (p *pace) best(began, now time.Time, bytes int64, limit float64) float64 {
+	d, top := now.Sub(began), p.top(now, bytes)
 	if limit > 0 {
 		top = limit
 	}
@@ -69,5 +83,5 @@ func (t *Transfer) best() float64 {
 	if t.limits.say(t) == limitDown {
 		limit = strictest(t.cfg.Down)
 	}
-	return t.pace.best(t.fromPeers+t.fromOrigin, end.Sub(t.started), limit)
+	return t.pace.best(t.started, end, t.fromPeers+t.fromOrigin, limit)
 }

@@ -9,14 +9,15 @@ import (
 // The limits that may bind a download; limitUp binds a seeder.
 const (
 	limitNone     = "nothing to do"
-	limitPeers    = "no peer has what is missing"
+	limitPeers    = "no peer has what is missing" // and no server answers
+	limitServer   = "the server's upload"
 	limitChoked   = "peers do not serve us"
 	limitDown     = "the down limit"
 	limitUp       = "the up limit"
 	limitDisk     = "your disk"
 	limitFull     = "no room on the device"
 	limitLink     = "your download link"
-	limitUploads  = "the peers' upload"
+	limitUploads  = "the swarm's upload"
 	limitComputer = "this computer"
 	limitUnknown  = "too short to tell"
 )
@@ -80,9 +81,15 @@ const fastRate = 150e6
 // nearLimit is the part of a limit from which on it counts as binding.
 const nearLimit = 0.85
 
+// serverPart is the part of what arrives from which on a server's upload, rather
+// than the swarm's, is what binds.
+const serverPart = 0.5
+
 // binding names what limits the download now. A link of ours shows by round
 // trips that grow on all connections together, since the queue is then before
-// our door; otherwise it is the others' uploads.
+// our door. Of a server we do not see round trips, but it knows its own uplink
+// and says when there is a crowd; while it says nothing it gives what we can
+// take. Otherwise it is the others' uploads.
 func (t *Transfer) binding() string {
 	if t.paused {
 		return limitFull
@@ -92,13 +99,18 @@ func (t *Transfer) binding() string {
 	}
 	s := t.sw.Stats()
 	useful, waiting, grown, timed := 0, 0, 0, 0
+	fromServer := 0.0
 	for _, st := range s.Conns {
-		if !st.WeInterested {
+		if !st.WeInterested && !st.Origin {
 			continue
 		}
 		useful++
 		if st.Outstanding > 0 {
 			waiting++
+		}
+		if st.Origin {
+			fromServer += st.DownRate
+			continue
 		}
 		if c := t.byID[st.Conn]; c != nil && c.rtt > 0 && st.DownRate > 0 {
 			timed++
@@ -115,12 +127,18 @@ func (t *Transfer) binding() string {
 		return limitDown
 	case t.budget.scarce():
 		return limitDisk
+	case waiting == 0 && t.diverted():
+		return limitServer
 	case waiting == 0:
 		return limitChoked
 	case s.DownRate > fastRate:
 		return limitComputer
 	case timed > 1 && 3*grown > 2*timed:
 		return limitLink
+	case fromServer <= serverPart*s.DownRate:
+		return limitUploads
+	case t.diverted() || (timed == 0 && t.crowded) || (timed > 0 && 3*grown <= 2*timed):
+		return limitServer
 	}
-	return limitUploads
+	return limitLink
 }

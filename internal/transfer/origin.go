@@ -356,6 +356,11 @@ func (t *Transfer) answering() bool {
 	return slices.ContainsFunc(t.origins, func(o *origin) bool { return o.state == originOK || o.state == originWait })
 }
 
+// diverted reports whether an origin asked us to wait just now.
+func (t *Transfer) diverted() bool {
+	return slices.ContainsFunc(t.origins, func(o *origin) bool { return o.state == originWait })
+}
+
 // originStatuses are the origins as people see them.
 func (t *Transfer) originStatuses() []OriginStatus {
 	var all []OriginStatus
