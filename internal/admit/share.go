@@ -174,6 +174,10 @@ func (o *Origin) memberOf(q Request, now time.Time) (*share, *member) {
 	if s == nil || q.First < 0 || q.Last < q.First || q.Last >= s.pieces {
 		return nil, nil
 	}
+	// Who asks for few bytes cannot keep many pieces from others.
+	if int64(q.Last-q.First-1)*(s.size/int64(s.pieces)) > q.Bytes {
+		return nil, nil
+	}
 	s.expire(now)
 	m := s.nodes[q.Client.Node]
 	if m == nil {
