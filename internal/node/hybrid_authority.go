@@ -44,10 +44,14 @@ type authority struct {
 	saving   sync.Mutex
 }
 
+// graceTime is until a denial that has just come counts: it is passed on over the very connections that it ends.
+const graceTime = 300 * time.Millisecond
+
 // signedDenial is a denial with the document it stands in.
 type signedDenial struct {
 	capability.Denial
-	doc []byte
+	doc  []byte
+	came time.Time // zero: before this run
 }
 
 // authorityFile is its form on disk.
@@ -103,7 +107,7 @@ func (a *authority) load() error {
 		a.offset, a.measured = time.Duration(f.Offset)*time.Second, f.Measured
 	}
 	for _, doc := range f.Denials[:min(len(f.Denials), maxDenials)] {
-		a.add(doc)
+		a.add(doc, time.Time{})
 	}
 	return nil
 }
@@ -199,7 +203,7 @@ func (a *authority) take(doc []byte) (any, error) {
 	case capability.Denial:
 		a.reaches(d.Issued)
 		a.mu.Lock()
-		added := a.add(doc)
+		added := a.add(doc, time.Now())
 		if added {
 			a.dirty = true
 			for g := range a.guards {
@@ -212,7 +216,7 @@ func (a *authority) take(doc []byte) (any, error) {
 }
 
 // add keeps a denial, unless it is kept already or can be forgotten. a.mu is held.
-func (a *authority) add(doc []byte) bool {
+func (a *authority) add(doc []byte, came time.Time) bool {
 	v, err := capability.Parse(doc, a.server)
 	d, ok := v.(capability.Denial)
 	if err != nil || !ok {
@@ -231,7 +235,7 @@ func (a *authority) add(doc []byte) bool {
 		}
 		delete(a.denials, first)
 	}
-	a.denials[id] = signedDenial{d, slices.Clone(doc)}
+	a.denials[id] = signedDenial{d, slices.Clone(doc), came}
 	return true
 }
 
@@ -246,7 +250,7 @@ func (a *authority) of(source capability.Source) iter.Seq[capability.Denial] {
 		case d.NotAfter.Before(gone):
 			delete(a.denials, id)
 			a.dirty = true
-		case d.Source == source:
+		case d.Source == source && time.Since(d.came) >= graceTime:
 			list = append(list, d.Denial)
 		}
 	}

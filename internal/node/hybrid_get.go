@@ -15,7 +15,7 @@ import (
 
 // firstPatience is how long a server that cannot be reached is waited for when nothing is known
 // of what it shares.
-const firstPatience = 5 * time.Second
+const firstPatience = 2 * time.Second
 
 // getFrom fetches what a server shares. With a ticket or magnet link in the source, or when it was begun
 // before, it goes on without the server; otherwise the server says first what it is.
@@ -112,10 +112,10 @@ func (n *Node) ask(ctx context.Context, at *place, known bool, w Watch) (api.Swa
 		if err == nil || ctx.Err() != nil {
 			return a, err
 		}
-		pause := firstRetry
+		again := firstRetry
 		switch p := problemOf(err); {
 		case p != nil && p.Status == http.StatusLocked:
-			pause = min(max(time.Duration(p.RetryAfter)*time.Second, firstRetry), mostRetry)
+			again = min(max(time.Duration(p.RetryAfter)*time.Second, firstRetry), mostRetry)
 			if !told {
 				told = true
 				w.warn(at.host() + " prepares it; this may take a while for large files")
@@ -124,11 +124,7 @@ func (n *Node) ask(ctx context.Context, at *place, known bool, w Watch) (api.Swa
 		default:
 			return a, err
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if pause(ctx, again); ctx.Err() != nil {
 			return a, fault.Wrap(fault.Closed, ctx.Err())
 		}
 	}

@@ -175,19 +175,33 @@ func (it *Item) heed(ctx context.Context, t *transfer.Transfer) {
 		t.Spread(doc)
 	}
 	for {
+		fresh := g.take()
+		for _, doc := range fresh {
+			t.Spread(doc)
+		}
+		g.a.save()
+		if len(fresh) > 0 {
+			pause(ctx, graceTime)
+		}
+		t.Spread(nil)
 		if err := g.permission(); errors.Is(err, capability.Revoked) {
 			it.fail(fmt.Errorf("%w: %w", ErrRevoked, err))
 			return
 		}
-		g.a.save()
 		select {
 		case <-g.news:
 		case <-ctx.Done():
 			return
 		}
-		for _, doc := range g.take() {
-			t.Spread(doc)
-		}
-		t.Spread(nil)
+	}
+}
+
+// pause returns after d, or when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-ctx.Done():
 	}
 }

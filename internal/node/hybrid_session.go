@@ -83,7 +83,7 @@ func (s *session) run(ctx context.Context, t *transfer.Transfer, first *api.Swar
 	failures := 0
 	for ctx.Err() == nil {
 		began := s.n.clock()
-		var pause time.Duration
+		var again time.Duration
 		var a api.SwarmAnswer
 		var err error
 		if first != nil {
@@ -99,12 +99,12 @@ func (s *session) run(ctx context.Context, t *transfer.Transfer, first *api.Swar
 		}
 		if err == nil {
 			failures = 0
-			pause = s.pause(t, a, s.n.clock().Sub(began))
+			again = s.pause(t, a, s.n.clock().Sub(began))
 		} else {
-			pause = s.failed(t, err, failures)
+			again = s.failed(t, err, failures)
 			failures++
 		}
-		s.wait(ctx, pause)
+		s.wait(ctx, again)
 	}
 	s.leave(ctx, t)
 }

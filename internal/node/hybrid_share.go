@@ -180,12 +180,7 @@ func (u *upload) run(ctx context.Context, _ *transfer.Transfer) {
 			return
 		}
 		u.tell(m, uploadWaiting, err)
-		over := time.NewTimer(min(firstRetry<<min(failures, 8), mostRetry))
-		select {
-		case <-over.C:
-		case <-ctx.Done():
-			over.Stop()
-		}
+		pause(ctx, min(firstRetry<<min(failures, 8), mostRetry))
 	}
 }
 

@@ -210,6 +210,8 @@ type request struct {
 	// once says that the server must not do it twice: after the request was sent and no
 	// answer came, it is not sent again.
 	once bool
+	// single says that it is sent once and no more, whatever comes of it.
+	single bool
 	// ranged says that 300 Multiple Choices is an *Elsewhere.
 	ranged bool
 }
@@ -223,7 +225,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		if err == nil {
 			return res, nil
 		}
-		if r.once && !unsent(err) {
+		if r.single || r.once && !unsent(err) {
 			return nil, err
 		}
 		if err := p.again(ctx, err); err != nil {

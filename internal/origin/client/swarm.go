@@ -15,7 +15,7 @@ func (t Tree) Swarm(ctx context.Context, path string, j api.SwarmJoin) (api.Swar
 	if t.token != "" { // a link leads to one thing
 		r.path = v1 + "shared/" + escape(t.token) + "/swarm"
 	}
-	r.once = true
+	r.single = true
 	return one[api.SwarmAnswer](ctx, t.c, r, j)
 }
 
