@@ -189,9 +189,10 @@ func (s *Swarm) unget(p *partial, b *blockState) {
 	}
 }
 
-// endgame duplicates the block that is expected latest elsewhere (R6).
+// endgame duplicates the block that is expected latest elsewhere (R6). Who is
+// silent does not: two of them would keep the last block to themselves.
 func (s *Swarm) endgame(c *conn) bool {
-	if s.free > 0 || c.out.len() >= endgameDepth || s.picker.Available() > 0 {
+	if s.free > 0 || c.snubbed || c.out.len() >= endgameDepth || s.picker.Available() > 0 {
 		return false
 	}
 	here := s.expect(c, c.out.len()+1)
@@ -237,14 +238,18 @@ const guess = 500 * time.Millisecond
 
 // expect returns when the n-th request outstanding on c should be answered. A
 // connection that has not delivered is taken for one like the others, until it
-// has kept us waiting.
+// has kept us waiting; one that was asked for nothing has not become slower.
 func (s *Swarm) expect(c *conn, n int) time.Duration {
+	if c.steady > 0 && c.out.len() == 0 {
+		return request.Expected(n, c.steady, c.rtt)
+	}
 	if c.steady > 0 {
 		return request.Expected(n, c.rate.Get(s.now), c.rtt)
 	}
 	d := guess
 	if s.received > 0 {
-		d = request.Expected(n, s.downRate.Get(s.now)/float64(len(s.list)), c.rtt)
+		// That nothing comes from the others just now says nothing of it.
+		d = min(request.Expected(n, s.downRate.Get(s.now)/float64(len(s.list)), c.rtt), snubAfter)
 	}
 	if c.out.len() > 0 {
 		d = max(d, s.now-c.waiting)

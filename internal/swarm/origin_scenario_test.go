@@ -45,6 +45,19 @@ func (c *crowd) bound() float64 {
 	return sc.bound()
 }
 
+// defaults sets what the scenario does not say.
+func (c *crowd) defaults(total, piece int) {
+	if c.total == 0 {
+		c.total = total
+	}
+	if c.piece == 0 {
+		c.piece = piece
+	}
+	if c.down == 0 {
+		c.down = 100
+	}
+}
+
 func (c *crowd) run(seed uint64) result {
 	w := newWorld(seed, c.total, c.piece)
 	w.kernel, w.tandem = c.kernel, !c.quiet
@@ -134,15 +147,7 @@ var crowds = []crowd{
 func BenchmarkScenarioOrigin(b *testing.B) {
 	for _, c := range crowds {
 		b.Run(c.name, func(b *testing.B) {
-			if c.piece == 0 {
-				c.piece = 128 << 10
-			}
-			if c.total == 0 {
-				c.total = 64 << 20
-			}
-			if c.down == 0 {
-				c.down = 100
-			}
+			c.defaults(64<<20, 128<<10)
 			var sum result
 			runs, worst := 0, 0.0
 			for b.Loop() {

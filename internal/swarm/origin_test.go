@@ -61,7 +61,7 @@ func TestTwoPiecesAreInFlightAtLeast(t *testing.T) {
 	r.joins(2, false) // not alone
 	all := r.asked(1)
 	left := len(all)
-	for i := 0; i < 2000; i++ {
+	for i := 0; i < 400; i++ {
 		r.sends(1, all[i])
 		r.now = r.now.Add(300 * time.Millisecond) // a slow one
 		if n := len(r.asked(1)); n > len(all) {
