@@ -186,4 +186,7 @@ type Status struct {
 	Started    time.Time
 	Completed  time.Time // zero while incomplete
 	Err        error     // why State is Failed or Paused
+	// Refusal is why the last peer refused us, or was refused, by the share or its
+	// guard; nil: none was, or another was met since.
+	Refusal error
 }

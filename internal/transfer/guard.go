@@ -20,7 +20,8 @@ const (
 
 // credentials are what the owner knows of signed documents.
 type credentials struct {
-	docs [][]byte // spread so far, the newest last; at most keptDocs
+	docs    [][]byte // spread so far, the newest last; at most keptDocs
+	refusal error    // the last; nil: none, or a peer was met since
 }
 
 // papers are the signed documents of one connection.
@@ -71,6 +72,7 @@ func (t *Transfer) judgeAll() {
 			continue
 		}
 		if err := t.cfg.Guard.Check(c.nc.Peer(), c.shown); err != nil {
+			t.refusal = fault.Errorf(fault.Refused, "capability of %s: %w", c.key, err)
 			t.log.Info("peer may not take part any more", "peer", c.key, "why", err)
 			t.drop(c, fault.Refused, err.Error())
 			continue

@@ -145,8 +145,12 @@ func TestANetworkShareIsGivenToWhoMayHaveIt(t *testing.T) {
 		got.finishes(10 * time.Second)
 		<-time.After(time.Minute)
 		for name, n := range map[string]*node{"no capability": none, "an expired one": late} {
-			if s := n.Status(); s.FromPeers != 0 || len(s.Peers) != 0 {
+			s := n.Status()
+			if s.FromPeers != 0 || len(s.Peers) != 0 {
 				t.Errorf("with %s: %d bytes, %d peers", name, s.FromPeers, len(s.Peers))
+			}
+			if !errors.Is(s.Refusal, fault.Refused) {
+				t.Errorf("with %s: refusal %v", name, s.Refusal)
 			}
 		}
 	})

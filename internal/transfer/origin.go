@@ -320,7 +320,8 @@ const (
 	maxPointed  = 64                     // addresses taken from one
 	leastAfter  = 250 * time.Millisecond // nothing is asked again sooner
 	mostAfter   = 30 * time.Second
-	stormAnswer = 6 // in a row, after which the origin is left alone
+	stormAnswer = 6  // in a row that name no pieces, after which the origin is left alone
+	stormNamed  = 32 // in a row that do
 )
 
 // pointedElsewhere takes the answer that peers should be asked for rest, or that
@@ -336,19 +337,38 @@ func (t *Transfer) pointedElsewhere(o *origin, rest []swarm.Block, e *Elsewhere)
 		}
 	}
 	taken, after := e.Taken, min(max(e.After, leastAfter), mostAfter)
-	if taken != nil && taken.Len() != t.manifest.NumPieces() {
-		taken = nil
+	refused, free := t.partTaken(rest, taken)
+	storm := stormNamed
+	if len(refused) == 0 { // it does not say what is the matter
+		taken, refused, free, storm = nil, rest, nil, stormAnswer
 	}
-	if o.diverted++; o.diverted >= stormAnswer {
+	if o.diverted++; o.diverted >= storm {
 		taken = content.FullBitfield(t.manifest.NumPieces())
-		after = max(after, min(leastAfter<<min((o.diverted-stormAnswer)/maxStretches, 8), originLate))
+		after = max(after, min(leastAfter<<min((o.diverted-storm)/maxStretches, 8), originLate))
 	}
 	if taken != nil && taken.Full() {
-		rest = append(rest, o.pending...)
-		o.pending = nil
+		refused = slices.Concat(refused, free, o.pending)
+		o.pending, free = nil, nil
 	}
 	o.state, o.err = originWait, e
-	t.sw.Elsewhere(t.now, o.id, rest, taken, after)
+	t.putBack(o, free)
+	t.sw.Elsewhere(t.now, o.id, refused, taken, after)
+}
+
+// partTaken parts blocks into those of pieces that were taken and the others: one
+// such piece is enough for a whole stretch to be refused.
+func (t *Transfer) partTaken(blocks []swarm.Block, taken *content.Bitfield) (refused, free []swarm.Block) {
+	if taken == nil || taken.Len() != t.manifest.NumPieces() {
+		return nil, blocks
+	}
+	for _, b := range blocks {
+		if taken.Has(b.Piece) {
+			refused = append(refused, b)
+		} else {
+			free = append(free, b)
+		}
+	}
+	return refused, free
 }
 
 // answering reports whether an origin is there that gives.

@@ -250,6 +250,33 @@ func TestElsewhereLeadsToPeers(t *testing.T) {
 	})
 }
 
+// Of what was asked for in one request some pieces may be taken: the others are
+// asked for again at once.
+func TestOnlyTakenPiecesWait(t *testing.T) {
+	files := testFiles(1 << 20)
+	bubble(t, func(t *testing.T, w *world) {
+		tor := makeTorrent(t, forms[1], 32<<10, files, false)
+		taken := content.NewBitfield(tor.Manifest.NumPieces())
+		for i := 0; i < taken.Len(); i += 2 {
+			taken.Set(i)
+		}
+		o := newServer(tor, files)
+		free := time.Now().Add(20 * time.Second)
+		o.ask = func(_ int, span Span) (*Stream, error) {
+			if time.Now().Before(free) && (span.First < span.Last || taken.Has(span.First)) {
+				return nil, &Elsewhere{Taken: taken, After: time.Until(free)}
+			}
+			return nil, nil
+		}
+		got := w.start(tor, nil, from(o))
+		<-time.After(5 * time.Second)
+		if s := got.Status(); s.Swarm.Have != taken.Len()/2 {
+			t.Errorf("%d pieces, %d were free", s.Swarm.Have, taken.Len()/2)
+		}
+		got.finishes(30 * time.Second)
+	})
+}
+
 func TestAStormOfElsewhereIsWeathered(t *testing.T) {
 	files := testFiles(2 << 20)
 	for _, after := range []time.Duration{0, -time.Hour, time.Second, 1000 * time.Hour} {

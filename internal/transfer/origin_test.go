@@ -42,7 +42,7 @@ func TestAnOriginAloneIsEnough(t *testing.T) {
 					if d := s.Completed.Sub(s.Started); d > time.Second {
 						t.Errorf("took %v", d)
 					}
-					if o.most > maxStretches || o.open != 0 {
+					if o.most > manyStretches || o.open != 0 {
 						t.Errorf("%d streams at once, %d left open", o.most, o.open)
 					}
 					got.cancel() // SaveTorrent may be under way
@@ -68,6 +68,27 @@ func TestRequestsAreJoined(t *testing.T) {
 		got.finishes(10 * time.Second)
 		if n := len(o.asked()); n > 60 {
 			t.Errorf("%d requests for %d blocks", n, 1024)
+		}
+	})
+}
+
+// Files that are smaller than a request cannot be joined: several are asked for at
+// once, so that the way there and back does not count for each.
+func TestManySmallFilesAreAskedForTogether(t *testing.T) {
+	sizes := make([]int, 300)
+	for i := range sizes {
+		sizes[i] = 10_000
+	}
+	files := testFiles(sizes...)
+	bubble(t, func(t *testing.T, w *world) {
+		tor := makeTorrent(t, forms[1], 16<<10, files, false)
+		o := newServer(tor, files)
+		o.rtt = 50 * time.Millisecond
+		got := w.start(tor, nil, from(o))
+		got.finishes(10 * time.Second)
+		s := got.Status()
+		if d := s.Completed.Sub(s.Started); d > 2*time.Second || o.most > manyStretches {
+			t.Errorf("took %v with %d streams at once", d, o.most)
 		}
 	})
 }

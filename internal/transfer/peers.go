@@ -56,6 +56,9 @@ func (t *Transfer) dialed(d dialed) {
 		case errors.Is(d.err, errHungUp), errors.Is(d.err, fault.Refused): // of a hybrid it may know the other half only
 			d.e.key++
 		}
+		if errors.Is(d.err, fault.Refused) {
+			t.refusal = d.err
+		}
 		t.log.Debug("dial failed", "addr", d.e.addr, "err", d.err)
 		return
 	}
@@ -69,6 +72,9 @@ func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
 	c := &conn{nc: nc, hs: hs, key: peer.KeyOf(nc.Peer(), hs.PeerID, nc.Remote()), entry: e, since: t.now}
 	c.near, c.shown = t.isNear(nc.Remote().Addr()), shown(nc)
 	if err := t.accept(c); err != nil {
+		if e != nil && errors.Is(err, fault.Refused) {
+			t.refusal = err
+		}
 		t.log.Debug("connection refused", "peer", c.key, "err", err)
 		if e != nil {
 			e.failed(t.now)
@@ -84,6 +90,7 @@ func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
 	if e != nil {
 		e.conn, e.worked, e.fails = c, true, 0
 	}
+	t.refusal = nil
 	t.nextID++
 	c.id = t.nextID
 	c.client = wire.ClientName(hs.PeerID)

@@ -40,7 +40,7 @@ func (t *Transfer) snapshot() Status {
 		FromPeers: t.fromPeers, FromLAN: t.fromLAN, FromOrigin: t.fromOrigin, Origins: t.originStatuses(),
 		Sources: maps.Clone(t.sources), Sinks: maps.Clone(t.sinks),
 		Finders: map[string]string{}, Started: t.started, Completed: t.complete, Limit: t.limits.say(t), Err: t.err,
-		Best: t.best(),
+		Best: t.best(), Refusal: t.refusal,
 	}
 	if t.sw != nil && !t.done() && !t.answering() {
 		s.Lost = t.sw.Lost()

@@ -17,6 +17,10 @@ import (
 const (
 	maxStretch   = 4 << 20 // bytes of one request
 	maxStretches = 3       // requests under way
+	// Small files cannot be joined: of theirs more are under way, up to so many, and
+	// together so many bytes.
+	manyStretches = 12
+	smallTogether = 1 << 20
 	// patienceFor is for how long a small request waits for neighbours while others
 	// are under way.
 	patienceFor = 50 * time.Millisecond
@@ -115,9 +119,13 @@ func (t *Transfer) ask(o *origin) {
 		t.askForwards(o)
 		return
 	}
-	for len(o.pending) > 0 && len(o.runs) < maxStretches {
+	for len(o.pending) > 0 && len(o.runs) < manyStretches {
 		run, rest := t.neighbours(o.pending)
-		if len(o.runs) > 0 && t.now.Sub(o.since) < patienceFor && sizeOf(run) < t.fairShare(o) {
+		size, whole := sizeOf(run), t.endsFile(run[len(run)-1])
+		switch {
+		case len(o.runs) >= maxStretches && (!whole || size+o.underWay() > smallTogether):
+			return
+		case len(o.runs) > 0 && !whole && t.now.Sub(o.since) < patienceFor && size < t.fairShare(o):
 			return
 		}
 		o.pending, o.since = rest, t.now
@@ -128,11 +136,23 @@ func (t *Transfer) ask(o *origin) {
 // fairShare is how large a request should be, that as many as may be under way are
 // about alike.
 func (t *Transfer) fairShare(o *origin) int {
-	all := sizeOf(o.pending)
+	return min((sizeOf(o.pending)+o.underWay())/(maxStretches+1), maxStretch)
+}
+
+// underWay returns how many bytes have been asked for and not come.
+func (o *origin) underWay() int {
+	n := 0
 	for _, s := range o.runs {
-		all += sizeOf(s.blocks[s.next:])
+		n += sizeOf(s.blocks[s.next:])
 	}
-	return min(all/(maxStretches+1), maxStretch)
+	return n
+}
+
+// endsFile reports whether nothing of the file follows b: waiting for neighbours is
+// in vain.
+func (t *Transfer) endsFile(b swarm.Block) bool {
+	f := &t.manifest.Files[t.manifest.FileAt(t.offset(b))]
+	return t.offset(b)+int64(b.Length) >= f.Offset+f.Length
 }
 
 func sizeOf(blocks []swarm.Block) int {
