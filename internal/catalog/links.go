@@ -84,6 +84,8 @@ type Links interface {
 	// ContinueDownload charges n more bytes to remote's download: a range request after a break.
 	// fault.Gone when it began none, or has had size twice over.
 	ContinueDownload(id LinkID, remote string, n int64, now time.Time) error
+	// ChargeDownload charges n bytes that remote has had, whether or not they were left to it.
+	ChargeDownload(id LinkID, remote string, n int64) error
 	// CountDownloads adds to links without a limit, in batches.
 	CountDownloads(map[LinkID]int64) error
 	// AddBytes counts received bytes of an upload link; fault.Quota when past MaxBytes. Negative gives back.

@@ -25,6 +25,7 @@ func (s *Server) updateAccess(ctx context.Context, f func(*catalog.Tx) error) er
 		return tx.Sessions.Bump()
 	})
 	s.people.access.Add(1)
+	s.swarm.watch.wake()
 	return err
 }
 

@@ -164,6 +164,12 @@ func (s *Server) reserve(ctx context.Context, c Caller, size, start int64) error
 	remote := c.Remote.Unmap().String()
 	err := s.progress(ctx, func(tx *catalog.Tx) error {
 		now := s.now()
+		if !c.Node.IsZero() { // of a node whose join was counted; keepBooks charges what it is sent
+			err := tx.Links.ContinueDownload(c.Link.ID, downloadOf(c.Node), 0, now)
+			if err == nil || !errors.Is(err, fault.Gone) {
+				return err
+			}
+		}
 		if start > 0 {
 			err := tx.Links.ContinueDownload(c.Link.ID, remote, size-min(start, size), now)
 			if err == nil || !errors.Is(err, fault.Gone) {

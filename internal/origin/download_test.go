@@ -289,7 +289,7 @@ func TestRunFilesCountsAndWatches(t *testing.T) {
 		go func() { done <- d.runFiles(ctx) }()
 		<-time.After(1500 * time.Millisecond)
 		d.counted(t, 1)
-		_, _, err = d.Torrent(d.ctx, public)
+		_, _, err = d.TorrentFile(d.ctx, public, base)
 		ok(t, err)
 		ok(t, d.Logout(d.ctx, d.ann))
 		begun := time.Now()

@@ -115,6 +115,9 @@ func (s *Server) find(tx *catalog.Tx, c Caller, a policy.Action, at Place) (spot
 
 // findByLink follows a link to where its file or folder is now.
 func (s *Server) findByLink(tx *catalog.Tx, c Caller, a policy.Action, names []string) (spot, error) {
+	if c.Link.Pending != "" {
+		return spot{}, retryLater(fault.Busy, pendingAgain, "what this link leads to is still being uploaded")
+	}
 	col, err := tx.Collections.Collection(c.Link.Collection)
 	if errors.Is(err, fault.NotFound) {
 		return spot{}, errLinkEnded()

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -37,6 +38,13 @@ func (s *Server) runFiles(ctx context.Context) error {
 			if err := s.watch(ctx); err != nil && ctx.Err() == nil {
 				s.cfg.Log.Warn("cannot see who may go on", "err", err)
 			}
+			if err := errors.Join(s.watchSwarms(ctx), s.keepBooks(ctx, false)); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Warn("swarms are looked at later", "err", err)
+			}
+		case <-s.swarm.watch.kick:
+			if err := s.watchAllowed(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Log.Warn("cannot see which nodes may go on", "err", err)
+			}
 		case <-kick:
 		}
 		if err := s.flush(ctx); err != nil && ctx.Err() == nil {
@@ -46,7 +54,7 @@ func (s *Server) runFiles(ctx context.Context) error {
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryFor)
 	defer cancel()
-	return s.patiently(last, func() error { return s.flush(last) })
+	return s.patiently(last, func() error { return errors.Join(s.flush(last), s.keepBooks(last, true)) })
 }
 
 // awake returns the channel that says that there is much to write.

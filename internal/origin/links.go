@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,6 +20,7 @@ const (
 	maxLinkNote     = 500
 	maxLinkPassword = 256
 	tokenChars      = 22 // of 62: 131 bits
+	mostCopies      = 100
 )
 
 // LinkRequest makes a link.
@@ -43,11 +45,17 @@ type LinkView struct {
 	Live bool // what it leads to is not in the trash
 	By   string
 
-	URLPart string // of Link.Link: what stands behind "#"; "": nothing does, or it is being made
-	Ready   bool   // URLPart is final
-	Pending bool   // the content is still being uploaded
-	Holders int    // live copies now, the server's left out
+	Ready   bool // Fragment is final
+	Pending bool // the content is still being uploaded
+	Holders int  // live copies now, the server's left out
 	Served  Served
+
+	// What Fragment makes the link of: a ticket, or a share that is public.
+	ticket string
+	share  *shared
+	addrs  []netip.AddrPort
+	name   string
+	single bool
 }
 
 // check refuses what makes no sense.
@@ -71,6 +79,10 @@ func (r *LinkRequest) check(now time.Time) error {
 		return fault.Errorf(fault.Invalid, "link: downloads are limited for share links, bytes for upload links")
 	case r.MaxDownloads < 0 || r.MaxBytes < 0:
 		return fault.Errorf(fault.Invalid, "link: a limit below zero")
+	case r.Copies < 0 || r.Copies > mostCopies || r.Copies > 0 && r.Kind != catalog.ShareLink:
+		return fault.Errorf(fault.Invalid, "link: copies are for share links, 0 to %d", mostCopies)
+	case r.V1 && !public:
+		return fault.Errorf(fault.Invalid, "link: only a public link can be without its v2 half")
 	}
 	return checkLinkTexts(&r.Expires, r.Password, r.Note, now)
 }
@@ -104,79 +116,87 @@ func needs(k catalog.LinkKind) policy.Action {
 // CreateLink makes a link: a share link needs Read, an upload link Publish. A public link makes its .torrent in the background.
 func (s *Server) CreateLink(ctx context.Context, c Caller, r LinkRequest) (LinkView, error) {
 	object := asked(c, r.At)
-	l, err := s.newLink(ctx, c, &r)
+	l, sh, err := s.newLink(ctx, c, &r)
 	if err != nil {
 		s.refuse(ctx, c, "link", object, err)
 		return LinkView{}, err
 	}
-	var v LinkView
+	var id catalog.LinkID
 	err = s.change(ctx, c, "link", object, func(tx *catalog.Tx) (string, error) {
-		n, err := s.linkable(tx, c, r)
+		p, n, err := s.linkable(tx, c, r)
 		if err != nil {
 			return "", err
 		}
 		l.Node, l.By = n.ID, c.User.ID
-		id, err := tx.Links.CreateLink(l)
-		if err != nil {
-			return "", err
+		if sh != nil {
+			id, err = pendingLink(tx, l, sh, p)
+		} else {
+			id, err = tx.Links.CreateLink(l)
 		}
-		made, err := tx.Links.Link(id)
-		if err != nil {
-			return "", err
-		}
-		v, err = viewLink(tx, authors{}, made)
 		return fmt.Sprintf("link=%d kind=%s audience=%s", id, l.Kind, l.Audience), err
 	})
-	if err == nil && l.Torrent == catalog.TorrentWanted {
+	if err != nil {
+		return LinkView{}, err
+	}
+	if l.Torrent == catalog.TorrentWanted {
 		s.links.wake()
 	}
-	return v, err
+	return s.linkInfo(ctx, c, id)
 }
 
 // newLink does what needs no transaction, and takes long: the password. Who may not make the link has no
 // password hashed.
-func (s *Server) newLink(ctx context.Context, c Caller, r *LinkRequest) (catalog.Link, error) {
+func (s *Server) newLink(ctx context.Context, c Caller, r *LinkRequest) (l catalog.Link, pending *shared, _ error) {
 	now := s.now()
 	if err := r.check(now); err != nil {
-		return catalog.Link{}, err
+		return l, nil, err
 	}
 	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
-		_, err := s.linkable(tx, c, *r)
+		_, _, err := s.linkable(tx, c, *r)
 		return err
 	})
+	if err == nil && len(r.Torrent) > 0 {
+		pending, err = r.checkPending()
+	}
 	if err != nil {
-		return catalog.Link{}, err
+		return l, nil, err
 	}
-	l := catalog.Link{
+	l = catalog.Link{
 		Kind: r.Kind, Audience: r.Audience, Created: now, Expires: r.Expires,
-		MaxDownloads: r.MaxDownloads, MaxBytes: r.MaxBytes, Note: r.Note,
+		MaxDownloads: r.MaxDownloads, MaxBytes: r.MaxBytes, Note: r.Note, Copies: r.Copies, V1: r.V1,
 	}
-	if r.Audience == peer.Public {
+	if r.Kind == catalog.ShareLink && pending == nil {
 		l.Torrent = catalog.TorrentWanted
 	}
 	if l.Token, err = s.linkToken(); err != nil {
-		return l, err
+		return l, nil, err
 	}
 	if r.Password != "" {
 		l.Password, err = s.hashPassword(ctx, r.Password)
 	}
-	return l, err
+	return l, pending, err
 }
 
 // linkable finds what a link may be made of.
-func (s *Server) linkable(tx *catalog.Tx, c Caller, r LinkRequest) (catalog.Node, error) {
+func (s *Server) linkable(tx *catalog.Tx, c Caller, r LinkRequest) (p spot, n catalog.Node, _ error) {
 	p, err := s.find(tx, c, needs(r.Kind), r.At)
 	if err != nil {
-		return catalog.Node{}, err
+		return p, n, err
 	}
 	if err := notByLink(c); err != nil {
-		return catalog.Node{}, err
+		return p, n, err
 	}
-	n, err := p.node(tx)
+	if len(r.Torrent) > 0 { // its content is still to come
+		if err := s.may(tx, c, policy.PublishFile, p.col); err != nil {
+			return p, n, err
+		}
+		return p, n, p.creatable()
+	}
+	n, err = p.node(tx)
 	if err == nil && r.Kind == catalog.UploadLink && !n.Folder {
 		err = fault.Errorf(fault.Invalid, "link: %s is a file; files are uploaded into folders", p.at(p.names))
 	}
-	return n, err
+	return p, n, err
 }
 
 // linkToken draws a token: letters and digits alone, so that no program cuts an address short.
@@ -199,46 +219,83 @@ func (s *Server) linkToken() (string, error) {
 	}
 }
 
-// viewLink shows a link.
-func viewLink(tx *catalog.Tx, who authors, l catalog.Link) (LinkView, error) {
-	v := LinkView{Link: l}
+// viewLink shows a link. missing: of what it hands out something has to be written down first.
+func (s *Server) viewLink(tx *catalog.Tx, who authors, l catalog.Link, k *keys) (v LinkView, missing bool, _ error) {
+	v = LinkView{Link: l}
+	if l.Pending != "" {
+		v.At.Path, v.Live = l.Pending, true
+		v.name = l.Pending[strings.LastIndexByte(l.Pending, '/')+1:]
+	} else if n, err := tx.Tree.Node(l.Node); err == nil {
+		v.name, v.single = n.Name, !n.Folder
+	}
 	names, live, err := tx.Tree.Path(l.Node)
 	switch {
+	case l.Pending != "":
 	case errors.Is(err, fault.NotFound): // purged
 	case err != nil:
-		return v, err
+		return v, false, err
 	default:
 		v.At.Path, v.Live = joinNames(names), live
 	}
 	col, err := tx.Collections.Collection(l.Collection)
 	if err != nil && !errors.Is(err, fault.NotFound) {
-		return v, err
+		return v, false, err
 	}
-	v.At.Collection = col.Name
-	v.By, err = who.of(tx, l.By)
-	return v, err
+	if v.At.Collection = col.Name; v.name == "" {
+		v.name = col.Name
+	}
+	if v.By, err = who.of(tx, l.By); err != nil {
+		return v, false, err
+	}
+	served, err := tx.Ledger.LinkServed(l.ID)
+	if err != nil {
+		return v, false, err
+	}
+	v.Served = Served(served)
+	missing, err = s.handOut(tx, &v, k)
+	return v, missing, err
+}
+
+// viewLinks shows links that list returns.
+func (s *Server) viewLinks(ctx context.Context, list func(*catalog.Tx) ([]catalog.Link, error)) ([]LinkView, error) {
+	k, err := s.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for again := range 2 {
+		var out []LinkView
+		var missing []catalog.LinkID
+		err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
+			out, missing = nil, nil
+			links, err := list(tx)
+			if err != nil {
+				return err
+			}
+			who := authors{}
+			for _, l := range links {
+				v, lacks, err := s.viewLink(tx, who, l, k)
+				if err != nil {
+					return fmt.Errorf("link %d: %w", l.ID, err)
+				}
+				if out = append(out, v); lacks {
+					missing = append(missing, l.ID)
+				}
+			}
+			return nil
+		})
+		if err != nil || len(missing) == 0 || again > 0 {
+			return out, err
+		}
+		if err := s.issueBearers(ctx, missing); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // Links returns the caller's links, or with a collection all of it to who administers it.
 func (s *Server) Links(ctx context.Context, c Caller, collection string) ([]LinkView, error) {
-	var out []LinkView
-	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
-		out = nil
-		links, err := s.linksOf(tx, c, collection)
-		if err != nil {
-			return err
-		}
-		who := authors{}
-		for _, l := range links {
-			v, err := viewLink(tx, who, l)
-			if err != nil {
-				return fmt.Errorf("link %d: %w", l.ID, err)
-			}
-			out = append(out, v)
-		}
-		return nil
-	})
-	return out, err
+	return s.viewLinks(ctx, func(tx *catalog.Tx) ([]catalog.Link, error) { return s.linksOf(tx, c, collection) })
 }
 
 func (s *Server) linksOf(tx *catalog.Tx, c Caller, collection string) ([]catalog.Link, error) {
@@ -309,16 +366,26 @@ func (s *Server) managed(tx *catalog.Tx, c Caller, id catalog.LinkID) (catalog.L
 
 // LinkInfo returns a link to who may manage it; fault.NotFound otherwise.
 func (s *Server) LinkInfo(ctx context.Context, c Caller, id catalog.LinkID) (LinkView, error) {
-	var v LinkView
-	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
+	v, err := s.linkInfo(ctx, c, id)
+	if err != nil {
+		return v, err
+	}
+	if err := s.refresh(ctx, v.Link); err != nil {
+		return v, err
+	}
+	return s.linkInfo(ctx, c, id)
+}
+
+// linkInfo is LinkInfo without a look at whether the content has changed.
+func (s *Server) linkInfo(ctx context.Context, c Caller, id catalog.LinkID) (LinkView, error) {
+	list, err := s.viewLinks(ctx, func(tx *catalog.Tx) ([]catalog.Link, error) {
 		l, err := s.managed(tx, c, id)
-		if err != nil {
-			return err
-		}
-		v, err = viewLink(tx, authors{}, l)
-		return err
+		return []catalog.Link{l}, err
 	})
-	return v, err
+	if err != nil {
+		return LinkView{}, err
+	}
+	return list[0], nil
 }
 
 // LinkChange is what UpdateLink changes; nil leaves it.
@@ -346,13 +413,12 @@ func (s *Server) UpdateLink(ctx context.Context, c Caller, id catalog.LinkID, ch
 		if err := change.apply(&l, phc); err != nil {
 			return "", err
 		}
-		if err := tx.Links.UpdateLink(l); err != nil {
-			return "", err
-		}
-		v, err = viewLink(tx, authors{}, l)
-		return "", err
+		return "", tx.Links.UpdateLink(l)
 	})
-	return v, err
+	if err != nil {
+		return v, err
+	}
+	return s.linkInfo(ctx, c, id)
 }
 
 // newLinkPassword checks a change and hashes its password, for who may.
@@ -377,7 +443,7 @@ func (s *Server) newLinkPassword(ctx context.Context, c Caller, id catalog.LinkI
 	if password == "" {
 		return "", nil
 	}
-	if _, err := s.LinkInfo(ctx, c, id); err != nil {
+	if _, err := s.linkInfo(ctx, c, id); err != nil {
 		return "", err
 	}
 	return s.hashPassword(ctx, password)

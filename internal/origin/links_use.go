@@ -8,14 +8,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
-	"tandem/internal/peer"
 	"tandem/internal/policy"
 )
 
@@ -132,6 +130,12 @@ func (s *Server) byLink(ctx context.Context, c Caller, token, proof string) (Cal
 		now := s.now()
 		if !l.Revoked.IsZero() || ranOut(l.Expires, now) {
 			return errLinkEnded()
+		}
+		if l.Pending != "" { // it leads nowhere, and to join its swarm is decided there
+			c.User, c.Session, c.Token = catalog.User{}, 0, 0
+			c.Link = &l
+			c.Subject = policy.Subject{Link: &policy.Link{Expires: l.Expires, Creator: policy.Subject{User: int64(l.By)}}}
+			return nil
 		}
 		_, live, err := tx.Tree.Path(l.Node)
 		if errors.Is(err, fault.NotFound) || err == nil && !live {
@@ -269,43 +273,4 @@ func (s *Server) proofSecret(ctx context.Context, needed bool) ([]byte, error) {
 	defer s.links.mu.Unlock()
 	s.links.secret = secret
 	return secret, nil
-}
-
-// Torrent returns the .torrent of a public link. fault.Busy while it is being made, fault.NotFound
-// when there is none.
-func (s *Server) Torrent(ctx context.Context, c Caller) (torrent []byte, name string, _ error) {
-	none := fault.Errorf(fault.NotFound, "this link has no torrent")
-	if c.Link == nil || c.Link.Audience != peer.Public {
-		return nil, "", none
-	}
-	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
-		p, err := s.find(tx, c, policy.ReadFile, Place{})
-		if err != nil {
-			return err
-		}
-		n, err := p.node(tx)
-		if err != nil {
-			return err
-		}
-		if name = n.Name; name == "" {
-			name = p.col.Name
-		}
-		name = strings.TrimSuffix(name, ".torrent") + ".torrent"
-		l, err := tx.Links.Link(c.Link.ID)
-		if err != nil {
-			return err
-		}
-		switch l.Torrent {
-		case catalog.TorrentMade:
-			torrent, err = tx.Links.Torrent(l.ID)
-			return err
-		case catalog.TorrentWanted:
-			return retryLater(fault.Busy, 5*time.Second, "the torrent of this link is being made: try again soon")
-		}
-		return none
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	return torrent, name, nil
 }

@@ -118,6 +118,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.people.open(cfg); err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
+	var seed [32]byte
+	if err := s.random(seed[:]); err != nil {
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	s.swarm.open(seed)
 	return s, nil
 }
 

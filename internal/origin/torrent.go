@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
-	"tandem/internal/metainfo"
 )
 
 const (
@@ -21,16 +19,17 @@ const (
 	torrentLease = 2 * time.Minute  // how long an instance has to say that it is still at it
 )
 
-// makeTorrents makes the .torrent files of public links, one at a time, until ctx ends.
+// makeTorrents makes the metadata of links, one at a time, and hashes what nodes wait for, until ctx ends.
 func (s *Server) makeTorrents(ctx context.Context) {
 	s.links.open()
 	tick := time.NewTicker(torrentLook)
 	defer tick.Stop()
 	for {
 		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = s.makeTorrent(ctx); err != nil && ctx.Err() == nil {
-				s.cfg.Log.Warn("torrent of a link is made later", "err", err)
+			queued, err := s.makeQueued(ctx)
+			made, err2 := s.makeTorrent(ctx)
+			if more = queued || made; ctx.Err() == nil && errors.Join(err, err2) != nil {
+				s.cfg.Log.Warn("metadata is made later", "err", errors.Join(err, err2))
 			}
 		}
 		select {
@@ -42,30 +41,115 @@ func (s *Server) makeTorrents(ctx context.Context) {
 	}
 }
 
-// makeTorrent makes one .torrent, if one is wanted that no other instance makes.
+// makeTorrent makes the metadata of one link, if there is one that no other instance is at.
 func (s *Server) makeTorrent(ctx context.Context) (made bool, _ error) {
 	l, err := s.claimTorrent(ctx)
 	if err != nil || l.ID == 0 {
 		return false, err
 	}
-	state := catalog.TorrentMade
-	data, err := s.torrentOf(ctx, l)
+	sh, print, err := s.metadataOf(ctx, &l)
 	switch {
 	case ctx.Err() != nil:
 		return false, errors.Join(ctx.Err(), s.dropTorrentLease(ctx, l.ID))
 	case err != nil && (errors.Is(err, fault.Unreachable) || fault.KindOf(err) == fault.Other):
 		return false, err // the lease runs out, and it is tried again
 	case err != nil:
-		s.cfg.Log.Error("torrent of a link cannot be made", "link", l.ID, "err", err)
-		state, data = catalog.TorrentFailed, nil
+		s.cfg.Log.Error("metadata of a link cannot be made", "link", l.ID, "err", err)
+		return true, s.failTorrent(ctx, l.ID, print)
 	}
-	err = s.update(ctx, func(tx *catalog.Tx) error {
-		if err := tx.Settings.Set(torrentKey(l.ID), ""); err != nil {
+	return true, s.keepMetadata(ctx, &l, sh)
+}
+
+// failTorrent says that there is no metadata of this content.
+func (s *Server) failTorrent(ctx context.Context, id catalog.LinkID, print content.Hash) error {
+	d := &s.swarm.shares
+	d.mu.Lock()
+	if len(d.failed) >= mostShares {
+		clear(d.failed)
+	}
+	d.failed[id] = print
+	d.mu.Unlock()
+	return s.update(ctx, func(tx *catalog.Tx) error {
+		if err := tx.Settings.Set(torrentKey(id), ""); err != nil {
 			return err
 		}
-		return tx.Links.SetTorrent(l.ID, state, data, catalog.Metadata{})
+		return tx.Links.SetTorrent(id, catalog.TorrentFailed, nil, catalog.Metadata{})
 	})
-	return err == nil, err
+}
+
+// metadataOf makes the metadata of what a link leads to now.
+func (s *Server) metadataOf(ctx context.Context, l *catalog.Link) (_ *shared, print content.Hash, _ error) {
+	var at place
+	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		if at.top, err = tx.Tree.Node(l.Node); err != nil {
+			return err
+		}
+		at.col, err = tx.Collections.Collection(l.Collection)
+		return err
+	})
+	if err != nil {
+		return nil, print, err
+	}
+	d, err := s.describe(ctx, at, formOf(l))
+	if err != nil {
+		return nil, print, err
+	}
+	renewed := s.now()
+	sh, err := s.build(ctx, d, formOf(l), allBytes, func() {
+		if now := s.now(); now.Sub(renewed) > torrentLease/4 {
+			renewed = now
+			if err := s.renewTorrentLease(ctx, l.ID); err != nil {
+				s.cfg.Log.Warn("lease of metadata", "link", l.ID, "err", err)
+			}
+		}
+	})
+	return sh, d.print, err
+}
+
+// queued is a place whose metadata nodes wait for.
+type queued struct {
+	at   place
+	form form
+}
+
+// enqueue has a place's content hashed. When too many wait it is dropped: who wants it asks again.
+func (s *Server) enqueue(q queued) {
+	d := &s.swarm.shares
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, other := range d.queue {
+		if other.at.top.Version.ID == q.at.top.Version.ID && other.at.top.ID == q.at.top.ID && other.form == q.form {
+			return
+		}
+	}
+	if len(d.queue) < mostQueued {
+		d.queue = append(d.queue, q)
+	}
+	s.links.wake()
+}
+
+// makeQueued makes the metadata of one place that nodes wait for. It stays in the queue meanwhile, so
+// that it is not put there again.
+func (s *Server) makeQueued(ctx context.Context) (made bool, _ error) {
+	d := &s.swarm.shares
+	d.mu.Lock()
+	if len(d.queue) == 0 {
+		d.mu.Unlock()
+		return false, nil
+	}
+	q := d.queue[0]
+	d.mu.Unlock()
+	t, err := s.describe(ctx, q.at, q.form)
+	if err == nil {
+		var sh *shared
+		if sh, err = s.build(ctx, t, q.form, allBytes, nil); err == nil {
+			d.put(shareKey{node: q.at.top.ID, form: q.form}, sh)
+		}
+	}
+	d.mu.Lock()
+	d.queue = d.queue[1:]
+	d.mu.Unlock()
+	return true, err
 }
 
 // torrentKey is the setting that says until when an instance is at the .torrent of a link.
@@ -134,105 +218,6 @@ func (s *Server) dropTorrentLease(ctx context.Context, id catalog.LinkID) error 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryFor)
 	defer cancel()
 	return s.progress(ctx, func(tx *catalog.Tx) error { return tx.Settings.Set(torrentKey(id), "") })
-}
-
-// torrentOf hashes what a link leads to now.
-func (s *Server) torrentOf(ctx context.Context, l catalog.Link) ([]byte, error) {
-	m, sums, err := s.manifest(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	open := func(i int) (io.ReaderAt, io.Closer, error) {
-		f, err := s.bytes(ctx, sums[i])
-		if err != nil {
-			return nil, nil, err
-		}
-		if at, ok := f.(io.ReaderAt); ok {
-			return at, f, nil
-		}
-		return &seekReader{f: f}, f, nil
-	}
-	renewed := s.now()
-	d, err := content.HashFiles(ctx, m, true, true, open, max(1, runtime.GOMAXPROCS(0)/2), func(int64) {
-		if now := s.now(); now.Sub(renewed) > torrentLease/4 {
-			renewed = now
-			if err := s.renewTorrentLease(ctx, l.ID); err != nil {
-				s.cfg.Log.Warn("lease of a torrent", "link", l.ID, "err", err)
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range sums {
-		if d.Roots[i] != sums[i].Root {
-			return nil, fault.Errorf(fault.Corrupt, "%s: the content does not match its hash", joinNames(m.Files[i].Path))
-		}
-	}
-	t, err := metainfo.Build(m, d, metainfo.BuildOptions{V1: true, V2: true, CreatedBy: "tandem", Created: s.now()})
-	if err != nil {
-		return nil, err
-	}
-	return t.Encode()
-}
-
-// manifest describes what a link leads to, files in BEP 52's order, which is Walk's.
-func (s *Server) manifest(ctx context.Context, l catalog.Link) (*content.Manifest, []content.FileSum, error) {
-	w := walk{s: s}
-	var top catalog.Node
-	var col catalog.Collection
-	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
-		var err error
-		if top, err = tx.Tree.Node(l.Node); err != nil {
-			return err
-		}
-		col, err = tx.Collections.Collection(l.Collection)
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	m := &content.Manifest{Name: top.Name, HasV1: true, HasV2: true}
-	if m.Name == "" {
-		m.Name = col.Name
-	}
-	if !top.Folder {
-		m.Single = true
-		sum := top.Version.Sum
-		m.Files = []content.File{{Path: []string{top.Name}, Length: sum.Size}}
-		m.PieceLength = content.PieceLength(sum.Size)
-		m.Seal()
-		return m, []content.FileSum{sum}, nil
-	}
-	w.p = spot{col: col, base: top.ID, link: true}
-	w.any = true
-	var sums []content.FileSum
-	var total int64
-	for e, err := range w.below(ctx, top) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if e.Node.Folder {
-			continue
-		}
-		if len(sums) == content.MaxFiles {
-			return nil, nil, fault.Errorf(fault.Invalid, "more than %d files", content.MaxFiles)
-		}
-		names, err := splitPath(e.Path)
-		if err != nil {
-			return nil, nil, err
-		}
-		sum := e.Node.Version.Sum
-		total += sum.Size
-		sums = append(sums, sum)
-		m.Files = append(m.Files, content.File{Path: names, Length: sum.Size})
-	}
-	if total == 0 {
-		return nil, nil, fault.Errorf(fault.Invalid, "there is nothing in it")
-	}
-	m.PieceLength = content.PieceLength(total)
-	m.Seal()
-	return m, sums, nil
 }
 
 // seekReader reads anywhere from what can only seek.

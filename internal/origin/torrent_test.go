@@ -6,13 +6,14 @@ import (
 	"io"
 	"testing"
 
+	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
 	"tandem/internal/peer"
 )
 
-// The .torrent of a public link names what the folder held when it was made.
+// The .torrent of a public link names what the folder holds, and the server as tracker and web seed.
 func TestPublicLinksHaveATorrent(t *testing.T) {
 	d := newDesk(t)
 	big := noise(1, 100_000)
@@ -21,34 +22,33 @@ func TestPublicLinksHaveATorrent(t *testing.T) {
 	d.put("pub/empty", "")
 	v := d.share("pub", func(r *LinkRequest) { r.Audience = peer.Public })
 	c := d.by(v)
-	_, _, err := d.Torrent(d.ctx, c)
-	want(t, err, fault.Busy)
-	_, _, err = d.Torrent(d.ctx, d.by(d.share("pub", nil)))
+	_, _, err := d.TorrentFile(d.ctx, d.by(d.share("pub", nil)), base)
 	want(t, err, fault.NotFound)
-	made, err := d.makeTorrent(d.ctx)
-	ok(t, err)
-	if !made {
-		t.Fatal("none was made")
+	files := func() map[string]content.Hash {
+		data, name, err := d.TorrentFile(d.ctx, c, base)
+		ok(t, err)
+		m, err := metainfo.Parse(data)
+		ok(t, err)
+		if name != "pub.torrent" || m.Manifest.Name != "pub" || !m.Manifest.HasV1 || !m.Manifest.HasV2 {
+			t.Fatalf("got %q of %+v", name, m.Manifest)
+		}
+		if len(m.Trackers) != 1 || m.Trackers[0][0] != base+"/announce" || len(m.WebSeeds) != 1 || m.WebSeeds[0] != base+"/s/"+v.Link.Token+"/seed/" {
+			t.Fatalf("trackers %q, web seeds %q", m.Trackers, m.WebSeeds)
+		}
+		files := map[string]content.Hash{}
+		for _, f := range m.Manifest.Files {
+			if !f.Pad {
+				files[joinNames(f.Path)] = f.Root
+			}
+		}
+		return files
+	}
+	if got := files(); len(got) != 3 || got["a/big"] != sumOf(big).Root || got["b"] != sumOf([]byte("small")).Root {
+		t.Fatalf("got %v", got)
 	}
 	d.put("pub/later", "x")
-	data, name, err := d.Torrent(d.ctx, c)
-	ok(t, err)
-	m, err := metainfo.Parse(data)
-	ok(t, err)
-	if name != "pub.torrent" || m.Manifest.Name != "pub" || !m.Manifest.HasV1 || !m.Manifest.HasV2 {
-		t.Fatalf("got %q of %+v", name, m.Manifest)
-	}
-	files := map[string]content.Hash{}
-	for _, f := range m.Manifest.Files {
-		if !f.Pad {
-			files[joinNames(f.Path)] = f.Root
-		}
-	}
-	if len(files) != 3 || files["a/big"] != sumOf(big).Root || files["b"] != sumOf([]byte("small")).Root {
-		t.Fatalf("got %v", files)
-	}
-	if made, err = d.makeTorrent(d.ctx); err != nil || made {
-		t.Fatalf("made again: %v", err)
+	if got := files(); len(got) != 4 {
+		t.Fatalf("after a change: %v", got)
 	}
 }
 
@@ -56,13 +56,41 @@ func TestATorrentOfOneFile(t *testing.T) {
 	d := newDesk(t)
 	d.put("f.txt", "text")
 	v := d.share("f.txt", func(r *LinkRequest) { r.Audience = peer.Public })
-	_, err := d.makeTorrent(d.ctx)
+	made, err := d.makeTorrent(d.ctx)
 	ok(t, err)
-	data, name, err := d.Torrent(d.ctx, d.by(v))
+	if again, err := d.makeTorrent(d.ctx); !made || again || err != nil {
+		t.Fatalf("made %v, again %v, %v", made, again, err)
+	}
+	data, name, err := d.TorrentFile(d.ctx, d.by(v), base)
 	ok(t, err)
 	m, err := metainfo.Parse(data)
-	if ok(t, err); !m.Manifest.Single || name != "f.txt.torrent" {
-		t.Fatalf("%q of %+v", name, m.Manifest)
+	if ok(t, err); !m.Manifest.Single || name != "f.txt.torrent" || m.WebSeeds[0] != base+"/s/"+v.Link.Token+"/download" {
+		t.Fatalf("%q of %+v, %q", name, m.Manifest, m.WebSeeds)
+	}
+}
+
+// Clients that cannot read hybrids have one without the v2 half; it is known by its SHA-1.
+func TestATorrentWithoutItsV2Half(t *testing.T) {
+	d := newDesk(t)
+	d.put("f.txt", "text")
+	v := d.share("f.txt", func(r *LinkRequest) { r.Audience, r.V1 = peer.Public, true })
+	data, _, err := d.TorrentFile(d.ctx, d.by(v), base)
+	ok(t, err)
+	m, err := metainfo.Parse(data)
+	if ok(t, err); m.Manifest.HasV2 || !m.Manifest.HasV1 {
+		t.Fatalf("got %+v", m.Manifest)
+	}
+	st, err := d.JoinSwarm(d.ctx, d.by(v), Place{}, SwarmRequest{Node: peer.ID{1}}, base)
+	ok(t, err)
+	if st.InfoHash.Truncated() != m.Manifest.InfoHash1 || !content.Hash(append(make([]byte, 20), st.InfoHash[20:]...)).IsZero() {
+		t.Fatalf("known as %x, SHA-1 %x", st.InfoHash, m.Manifest.InfoHash1)
+	}
+	if !d.Tracks(m.Manifest.InfoHash1) || d.Tracks(content.SHA1{1}) {
+		t.Fatal("the tracker does not know it, or knows anything")
+	}
+	ok(t, d.RevokeLink(d.ctx, d.ann, v.Link.ID))
+	if d.Tracks(m.Manifest.InfoHash1) {
+		t.Fatal("tracked though revoked")
 	}
 }
 
@@ -79,8 +107,10 @@ func TestTorrentsThatCannotBeMade(t *testing.T) {
 			spoil(d)
 			_, err := d.makeTorrent(d.ctx)
 			ok(t, err)
-			_, _, err = d.Torrent(d.ctx, d.by(v))
-			want(t, err, fault.NotFound)
+			v, err = d.linkInfo(d.ctx, d.ann, v.Link.ID)
+			if ok(t, err); v.Link.Torrent != catalog.TorrentFailed || !v.Ready || v.Fragment(base) != "" {
+				t.Fatalf("got %+v", v)
+			}
 		})
 	}
 }

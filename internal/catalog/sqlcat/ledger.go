@@ -27,7 +27,7 @@ func (t ledger) add(l catalog.LedgerLine, more, said catalog.Served) error {
 	}
 	_, err := t.exec(`INSERT INTO ledger (share, node, usr, link, name, server, lan, peers, said_lan, said_peers, updated)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (share, node, usr, link) DO UPDATE SET name = excluded.name, server = ledger.server + excluded.server,
+		ON CONFLICT (share, node, usr, link) DO UPDATE SET name = CASE WHEN excluded.name <> '' THEN excluded.name ELSE ledger.name END, server = ledger.server + excluded.server,
 			lan = ledger.lan + excluded.lan, peers = ledger.peers + excluded.peers, said_lan = ledger.said_lan + excluded.said_lan,
 			said_peers = ledger.said_peers + excluded.said_peers, updated = excluded.updated`,
 		l.Share, l.Node, int64(l.User), int64(l.Link), l.Name, more.Server, more.LAN, more.Peers, said.LAN, said.Peers, l.Updated)

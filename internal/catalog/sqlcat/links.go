@@ -108,6 +108,15 @@ func (t links) ContinueDownload(id catalog.LinkID, remote string, n int64, now t
 	return fault.Errorf(fault.Gone, "link %d: no download to go on with", id)
 }
 
+// ChargeDownload implements catalog.Links. Nobody's download is charged nothing.
+func (t links) ChargeDownload(id catalog.LinkID, remote string, n int64) error {
+	if n < 0 {
+		return fault.Errorf(fault.Invalid, "link %d: %d bytes", id, n)
+	}
+	_, err := t.exec(`UPDATE link_downloads SET had = had + ? WHERE link = ? AND remote = ?`, n, id, remote)
+	return err
+}
+
 // CountDownloads implements catalog.Links.
 func (t links) CountDownloads(counts map[catalog.LinkID]int64) error {
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
