@@ -53,6 +53,8 @@ type fakeOrigin struct {
 	most    int64         // bytes of content, then silence; negative: no limit
 	silent  chan struct{} // closed at that point
 	clock   func() time.Time
+	ask     []api.Kept   // of keepers
+	offered []api.Keeper // by them
 }
 
 const fakeToken = "abcdefghijklmnopqrstuv"
@@ -114,6 +116,7 @@ func (f *fakeOrigin) serve(l net.Listener) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/shared/{token}/swarm", f.join)
 	mux.HandleFunc("POST /api/v1/collections/c/swarm/{path...}", f.join)
+	mux.HandleFunc("PUT /api/v1/keepers/{node}", f.keepers)
 	mux.HandleFunc("GET /s/{token}/download", f.download)
 	mux.HandleFunc("GET /api/v1/collections/c/content/{path...}", f.download)
 	srv, ended := &http.Server{Handler: mux}, make(chan struct{})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -201,6 +202,7 @@ func TestLinks(t *testing.T) {
 func FuzzAnswers(f *testing.F) {
 	f.Add(`{"kind":"quota","detail":"x","status":413}`, "bytes 5-9/10", "sha-256=:AAAA:")
 	f.Add("[]", "bytes 0-0/1", `"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`)
+	f.Add(`{"peers":["1.2.3.4:5"],"taken":"AA==","after":-5}`, "", "")
 	f.Add(`{"type":"tag:tandem,2026:problem/full","status":507}`, "bytes */3", "")
 	f.Fuzz(func(t *testing.T, body, span, digest string) {
 		header := http.Header{"Content-Type": {"application/problem+json"}, "Repr-Digest": {digest}, "Etag": {digest}, "Retry-After": {span}}
@@ -221,5 +223,11 @@ func FuzzAnswers(f *testing.F) {
 			t.Fatal("a time of the past")
 		}
 		_ = readJSON(strings.NewReader(body), new(api.Listing))
+		var away *Elsewhere
+		if err := readElsewhere(&http.Response{Body: io.NopCloser(strings.NewReader(body))}); err == nil ||
+			errors.As(err, &away) && (away.Pause() < 0 || len(away.Addrs()) > maxAddrs) {
+			t.Fatalf("elsewhere is %v", err)
+		}
+		_ = CheckPath(body)
 	})
 }
