@@ -55,7 +55,7 @@ func (s *Swarm) blame(p *partial) {
 func (s *Swarm) judge(p *partial) *conn {
 	var second *conn
 	for _, c := range s.list {
-		if !c.caps.V2 || c.caps.Origin || !c.peer.Has(p.piece) {
+		if !c.caps.V2 || c.origin || !c.peer.Has(p.piece) {
 			continue
 		}
 		if !slices.ContainsFunc(p.senders, func(o sender) bool { return o.key == c.caps.Key }) {

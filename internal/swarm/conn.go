@@ -17,15 +17,17 @@ type ask struct {
 // conn is one connection. It may outlive its place in Swarm.conns only within
 // one event; gone says so.
 type conn struct {
-	id   ConnID
-	caps Caps
-	gone bool
-	peer *pick.Peer // what it announced
+	id      ConnID
+	gone    bool
+	origin  bool       // as in caps; these two are looked at for every block
+	distant bool       // what is fetched from it crosses a link that others share: they are told
+	peer    *pick.Peer // what it announced
 
 	fetching
-	spared
 	serving
 	guarded
+	spared
+	caps  Caps
 	fouls fouls
 }
 
@@ -98,7 +100,7 @@ func (s *Swarm) updateInterest(c *conn) {
 		return
 	}
 	c.weInterested = want
-	if c.caps.Origin {
+	if c.origin {
 		return
 	}
 	if want {

@@ -72,7 +72,7 @@ func (s *Swarm) leave(c *conn) {
 	s.requeue(c)
 	s.giveBackAll(c, false)
 	s.holders.left(s, c)
-	if c.caps.Origin {
+	if c.origin {
 		s.origins--
 	}
 	s.picker.Leave(c.peer)

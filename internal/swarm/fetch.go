@@ -24,7 +24,7 @@ func (s *Swarm) fill(c *conn) {
 	if c.gone || !s.mayAsk(c) {
 		return
 	}
-	if c.caps.Origin {
+	if c.origin {
 		s.fillOrigin(c)
 		return
 	}

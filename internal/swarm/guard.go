@@ -306,10 +306,7 @@ func (g *guard) unoffered(s *Swarm, c *conn) int {
 
 // announce tells c that we have piece, unless it is shown pieces one by one.
 func (s *Swarm) announce(c *conn, piece int) {
-	if c.caps.Origin {
-		return
-	}
-	if c.shown == nil || c.shown.Set(piece) {
+	if !c.origin && (c.shown == nil || c.shown.Set(piece)) {
 		s.emit(Action{Kind: SendHave, Conn: c.id, Block: Block{Piece: piece}})
 	}
 }

@@ -24,7 +24,7 @@ const maxHolders = 1024
 
 // left notes what goes with c, which is still counted.
 func (h *holders) left(s *Swarm, c *conn) {
-	if c.caps.Origin || s.complete {
+	if c.origin || s.complete {
 		return
 	}
 	at := uint16(0)

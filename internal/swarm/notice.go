@@ -23,7 +23,7 @@ func (a audience) hears(c *conn) bool {
 // far away.
 func (s *Swarm) tell(c *conn, p *partial) {
 	to := nearTold
-	if c.caps.Origin {
+	if c.origin {
 		to = allTold
 	}
 	if p.told >= to {

@@ -29,7 +29,7 @@ const (
 // connectOrigin is Connect for an origin: it has everything and never chokes.
 func (s *Swarm) connectOrigin(id ConnID, caps Caps) {
 	caps.Tandem, caps.Fast = false, false
-	c := &conn{id: id, caps: caps, peer: s.picker.JoinOrigin()}
+	c := &conn{id: id, origin: true, caps: caps, peer: s.picker.JoinOrigin()}
 	c.choked = true
 	c.reqq, c.rtt = s.cfg.MaxDepth, startRTT
 	c.parole = s.parole.has(caps.Key)
@@ -75,7 +75,7 @@ func (s *Swarm) originDepth(c *conn) int {
 // rarest returns the piece to start on c. To an origin neighbours are preferred
 // among the rarest; where to begin is drawn for each.
 func (s *Swarm) rarest(c *conn) (int, bool) {
-	if !c.caps.Origin {
+	if !c.origin {
 		return s.picker.Rarest(c.peer, s.now)
 	}
 	next := s.picker.RarestFrom
@@ -94,7 +94,7 @@ func (s *Swarm) rarest(c *conn) (int, bool) {
 // A negative from ends that.
 func (s *Swarm) InOrder(now time.Time, id ConnID, from int) {
 	c := s.at(now, id)
-	if c == nil || !c.caps.Origin {
+	if c == nil || !c.origin {
 		return
 	}
 	if c.inOrder = from >= 0; c.inOrder {
@@ -132,7 +132,7 @@ func (s *Swarm) stallOrigin(c *conn, limit time.Duration) {
 // it is left alone for that long.
 func (s *Swarm) Elsewhere(now time.Time, id ConnID, blocks []Block, taken *content.Bitfield, after time.Duration) {
 	c := s.at(now, id)
-	if c == nil || !c.caps.Origin {
+	if c == nil || !c.origin {
 		return
 	}
 	until := s.now + min(max(after, leastAfter), mostAfter)

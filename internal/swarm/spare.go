@@ -5,7 +5,6 @@ import "time"
 // spared is what keeps a source from being asked, to leave things to others: near
 // before far, and a costly origin last.
 type spared struct {
-	distant bool // what is fetched from it crosses a link that others share: they are told
 	costly  bool
 	loose   bool          // the others bring nothing: no limits until they do
 	busy    time.Duration // when something was last outstanding
@@ -36,10 +35,10 @@ func (s *Swarm) limit() {
 	}
 	for _, c := range s.list {
 		far := s.nears > 0 && !c.caps.Near
-		if c.caps.Origin {
+		if c.origin {
 			s.picker.SetNear(c.peer, c.caps.Near && !c.costly)
 		}
-		c.distant = c.caps.Origin || far
+		c.distant = c.origin || far
 		s.picker.Limit(c.peer, far && !c.loose, c.costly && !c.loose)
 	}
 }
@@ -48,7 +47,7 @@ func (s *Swarm) limit() {
 // has or fetches.
 func (s *Swarm) Costly(now time.Time, id ConnID, costly bool) {
 	c := s.at(now, id)
-	if c == nil || !c.caps.Origin || c.costly == costly {
+	if c == nil || !c.origin || c.costly == costly {
 		return
 	}
 	c.costly, c.loose = costly, false
@@ -89,7 +88,7 @@ func (s *Swarm) tickSpared() {
 func (s *Swarm) slow(c *conn) bool {
 	rate := 0.0
 	for _, o := range s.list {
-		if o != c && (c.costly && !o.caps.Origin || !c.costly && o.caps.Near) {
+		if o != c && (c.costly && !o.origin || !c.costly && o.caps.Near) {
 			rate += o.rate.Get(s.now)
 		}
 	}

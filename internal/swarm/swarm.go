@@ -147,7 +147,7 @@ func (s *Swarm) at(now time.Time, id ConnID) *conn {
 
 // peerAt is at, for what only peers say: nil for an origin too.
 func (s *Swarm) peerAt(now time.Time, id ConnID) *conn {
-	if c := s.at(now, id); c != nil && !c.caps.Origin {
+	if c := s.at(now, id); c != nil && !c.origin {
 		return c
 	}
 	return nil
@@ -216,7 +216,7 @@ func (s *Swarm) Stats() Stats {
 			Choked:       c.choked,
 			Interested:   c.interested,
 			WeInterested: c.weInterested,
-			Origin:       c.caps.Origin,
+			Origin:       c.origin,
 			Near:         c.caps.Near,
 		})
 	}

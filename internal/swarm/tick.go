@@ -53,7 +53,7 @@ func (s *Swarm) stall(c *conn) {
 		return
 	}
 	limit := patience * c.expected()
-	if c.caps.Origin {
+	if c.origin {
 		s.stallOrigin(c, limit)
 		return
 	}
