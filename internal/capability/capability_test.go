@@ -91,7 +91,7 @@ func TestEveryChangedByteIsRefused(t *testing.T) {
 	}
 	for _, doc := range [][]byte{signed(t, bound()), deny} {
 		for i := range doc {
-			for _, flip := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 255} {
+			for _, flip := range []byte{1 << (i % 8), 255} {
 				bad := bytes.Clone(doc)
 				bad[i] ^= flip
 				v, err := capability.Parse(bad, server)
