@@ -12,10 +12,10 @@ import (
 
 // Limits on signed documents.
 const (
-	keptDocs  = 32 // spread to peers that connect later
-	docBurst  = 64 // taken from one peer at once
-	docRate   = 4  // and per second
-	maxNotice = 4096
+	keptDocs  = 32      // spread to peers that connect later
+	docBurst  = 64      // taken from one peer at once
+	docRate   = 4       // and per second
+	maxNotice = 1 << 16 // notices taken from one peer in a second
 )
 
 // credentials are what the owner knows of signed documents.

@@ -57,7 +57,7 @@ func (t *Transfer) via() Via {
 func (t *Transfer) useSwarm(on bool) {
 	t.crowded = on
 	if t.via() == ViaBoth {
-		t.setFar(on || len(t.origins) == 0)
+		t.setFar(on || !t.answering())
 	}
 }
 

@@ -40,6 +40,7 @@ type origin struct {
 	since      time.Time     // when pending ceased to be empty
 	runs       []*stretch    // under way
 	sequential bool          // it gives whole files only
+	atOnce     int           // requests that it takes at a time; 0: as many as we like
 	rtt        time.Duration // the shortest time to an answer
 
 	state    string
@@ -124,7 +125,7 @@ func (t *Transfer) tickOrigins() {
 func (t *Transfer) connectOrigin(o *origin) {
 	t.nextID++
 	o.id = t.nextID
-	o.sequential = false // the way there may be another by now
+	o.sequential, o.atOnce = false, 0 // the way there may be another by now
 	t.sw.Connect(t.now, o.id, swarm.Caps{Key: o.key, Fast: true, Outgoing: true, Origin: true, Near: o.src.Near()})
 	if o.rtt > 0 {
 		t.sw.RTT(o.id, o.rtt)
@@ -180,6 +181,9 @@ func (t *Transfer) watchOrigin(o *origin) {
 		if d > originTimeout {
 			t.originFailed(o, fault.Errorf(fault.Timeout, "%s: no answer in %v", o.src.Name(), originTimeout))
 			return
+		}
+		if s.tape != nil {
+			t.watchTape(s)
 		}
 	}
 	if silent || (!o.asking.IsZero() && t.now.Sub(o.asking) > originSilence) {
@@ -278,6 +282,9 @@ func (t *Transfer) stretchEnded(s *stretch, err error) {
 	case errors.Is(err, errSequential):
 		t.log.Info("the server, or something before it, gives whole files only", "server", o.src.Name())
 		t.readForwards(o, rest)
+	case errors.Is(err, fault.Busy) && len(o.runs) > 0: // too many at once
+		o.atOnce = len(o.runs)
+		t.putBack(o, rest)
 	case err != nil:
 		t.originFailed(o, err)
 	default:

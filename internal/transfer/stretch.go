@@ -43,10 +43,11 @@ type stretch struct {
 	ranged bool          // the server gives ranges after all
 
 	// owner's fields
-	next    int    // blocks that came
-	dropped []bool // blocks that were taken back
-	left    int    // blocks still wanted
-	over    bool   // nobody wants to know more
+	idle    time.Time // since when a tape waits for us; zero: it does not
+	next    int       // blocks that came
+	dropped []bool    // blocks that were taken back
+	left    int       // blocks still wanted
+	over    bool      // nobody wants to know more
 }
 
 // waited returns for how long the server has owed us bytes.
@@ -119,7 +120,7 @@ func (t *Transfer) ask(o *origin) {
 		t.askForwards(o)
 		return
 	}
-	for len(o.pending) > 0 && len(o.runs) < manyStretches {
+	for len(o.pending) > 0 && len(o.runs) < manyStretches && (o.atOnce == 0 || len(o.runs) < o.atOnce) {
 		run, rest := t.neighbours(o.pending)
 		size, whole := sizeOf(run), t.endsFile(run[len(run)-1])
 		switch {

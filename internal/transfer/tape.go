@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 
 	"tandem/internal/swarm"
 )
@@ -139,6 +140,21 @@ func (t *Transfer) askForwards(o *origin) {
 	}
 	t.begin1(&stretch{o: o, tape: newTape(file, t.manifest.Files[file].Offset)})
 	t.askForwards(o)
+}
+
+// tapeIdle is for how long a stream is kept of which nothing is wanted.
+const tapeIdle = 5 * time.Second
+
+// watchTape closes a tape that nobody reads.
+func (t *Transfer) watchTape(s *stretch) {
+	switch {
+	case !s.tape.waits():
+		s.idle = time.Time{}
+	case s.idle.IsZero():
+		s.idle = t.now
+	case t.now.Sub(s.idle) > tapeIdle:
+		s.tape.close()
+	}
 }
 
 // fileOf returns the file a block begins in, and whether it ends there too.
