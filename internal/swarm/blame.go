@@ -17,12 +17,12 @@ type judgement struct {
 // judgeTime bounds the wait for BlocksJudged.
 const judgeTime = time.Minute
 
-// keys returns who delivered blocks of p, each once.
+// keys returns who delivered the blocks of p that are here, each once.
 func (p *partial) keys() []peer.Key {
 	var keys []peer.Key
-	for _, o := range p.senders {
-		if !slices.Contains(keys, o.key) {
-			keys = append(keys, o.key)
+	for i := range p.blocks {
+		if b := &p.blocks[i]; b.got && !slices.Contains(keys, p.senders[b.sender].key) {
+			keys = append(keys, p.senders[b.sender].key)
 		}
 	}
 	return keys
@@ -94,7 +94,7 @@ func (s *Swarm) BlocksJudged(now time.Time, piece int, bad []int, ok bool) {
 		s.corrupt += int64(s.geo.BlockLen(piece, i))
 		s.unget(p, b)
 	}
-	p.next, p.closed = 0, false
+	p.next, p.closed, p.judged = 0, false, true
 	s.enlist(p)
 	s.settle(p)
 	for _, key := range guilty {
@@ -140,7 +140,8 @@ func (s *Swarm) absolve(p *partial) {
 	}
 }
 
-// ban parts from every connection of key, for good.
+// ban parts from every connection of key, for good, and keeps nothing of it that is
+// not verified: an innocent peer would share the blame.
 func (s *Swarm) ban(key peer.Key, text string) {
 	s.banned.add(key)
 	for _, c := range slices.Clone(s.list) {
@@ -148,5 +149,26 @@ func (s *Swarm) ban(key peer.Key, text string) {
 			s.emit(Action{Kind: Ban, Conn: c.id, Reason: fault.Corrupt, Text: text})
 			s.leave(c)
 		}
+	}
+	for _, p := range slices.Clone(s.partials) {
+		if !p.judged { // what it has left is known to be good
+			s.disclaim(p, key)
+		}
+	}
+	s.fillAll()
+}
+
+// disclaim makes the blocks of an unfinished piece that came from key missing again.
+func (s *Swarm) disclaim(p *partial, key peer.Key) {
+	before := p.got
+	for i := range p.blocks {
+		if b := &p.blocks[i]; b.got && p.senders[b.sender].key == key {
+			s.unget(p, b)
+			s.wasted += int64(s.geo.BlockLen(p.piece, i))
+		}
+	}
+	if p.got < before {
+		p.next = 0
+		s.settle(p)
 	}
 }

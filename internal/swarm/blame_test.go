@@ -107,6 +107,24 @@ func TestBlame(t *testing.T) {
 			t.Errorf("asks for %v, want the piece", got)
 		}
 	})
+	t.Run("blocks of a banned key in other pieces are fetched again", func(t *testing.T) {
+		r := newRig(t, 2, 2, false)
+		r.meet(1)
+		r.has(1)
+		r.opens(1)
+		first := r.asked(1)
+		r.sends(1, first[:3]...) // a piece, and half of the other
+		r.meet(2)
+		r.has(2)
+		r.opens(2)
+		r.forget()
+		r.sw.PieceVerified(r.now, first[0].Piece, false)
+		r.count(swarm.Ban, 1, 1, "bad piece")
+		r.count(swarm.SendRequest, 2, 4, "nothing of it is kept")
+		r.sends(2, r.asked(2)...)
+		r.sw.PieceVerified(r.now, first[3].Piece, false)
+		r.count(swarm.Ban, 2, 1, "alone to blame")
+	})
 	t.Run("an old connection of a banned key goes too", func(t *testing.T) {
 		r := newRig(t, 1, 4, false)
 		r.meet(1)

@@ -31,6 +31,7 @@ type partial struct {
 	alone   bool // for its owner only: whoever delivers it all is to blame for it
 	closed  bool // all blocks here: verified or judged next
 	judging bool
+	judged  bool // its leaf hashes were compared once
 	senders []sender
 	began   time.Duration
 	told    audience // who knows that we fetch it
