@@ -59,15 +59,37 @@ func killed(t *testing.T, part float64, full bool) {
 		if part == 0 {
 			continue // nothing was ever there: an error, and no more is known
 		}
-		ev := n.await("missing pieces", func(e event) bool { return e.Event == "missing" && len(e.Pieces) > 0 })
-		for _, p := range ev.Pieces {
-			if p.Holder == "" || p.Last < p.First {
-				t.Errorf("%s does not name the last node that had pieces %d to %d", n.name, p.First, p.Last)
+		for _, want := range []string{"missing", "piece", w.front.addr} { // the server had them last
+			if !strings.Contains(said, want) {
+				t.Errorf("%s ends without %q: %s", n.name, want, said)
 			}
 		}
-		if !strings.Contains(said, "piece") {
-			t.Errorf("%s ends without naming the pieces: %s", n.name, said)
+	}
+}
+
+// TestTheLastNodeThatHadAPieceIsNamed: first the server goes, then the only node
+// that had the rest.
+func TestTheLastNodeThatHadAPieceIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file, l := w.publish(size, 4)
+	holder := w.get("holder", l.Link, "--up-limit", "512KiB")
+	holder.complete(file)
+	who := holder.await("listening", func(e event) bool { return e.Event == "listening" }).Node
+	b := w.get("b", l.Link, "--peer", holder.addr(), "--down-limit", "1MiB", "--patience", "7s")
+	b.past(0.2)
+	w.Server.Kill()
+	w.front.cut()
+	b.past(0.5)
+	holder.kill()
+	ev := b.await("missing pieces", func(e event) bool { return e.Event == "missing" && len(e.Pieces) > 0 })
+	for _, p := range ev.Pieces {
+		if p.Holder != who || p.Last < p.First || p.First < 0 {
+			t.Errorf("pieces %d to %d were last at %q, not at %s", p.First, p.Last, p.Holder, who)
 		}
+	}
+	if said := b.fails(); !strings.Contains(said, "missing") || !strings.Contains(said, who) {
+		t.Errorf("the user is not told who had them: %s", said)
 	}
 }
 
@@ -79,7 +101,10 @@ func TestALateNodeNeedsOnlyTheLink(t *testing.T) {
 	file, l := w.publish(size, 2)
 	first := w.get("first", l.Link)
 	first.complete(file)
-	fresh := w.link("c/file.bin") // names who is there now
+	fresh, err := w.ShowLink(t.Context(), l) // names who is there now
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Server.Kill()
 	w.front.cut()
 	late := w.get("late", fresh.Link)

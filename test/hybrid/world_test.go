@@ -123,6 +123,7 @@ func (w *world) link(what string, args ...string) servers.Link {
 type event struct {
 	Event      string
 	Addr       string
+	Node       string
 	Link       string
 	State      string
 	Kind       string
@@ -261,7 +262,8 @@ func (n *node) past(part float64) {
 	})
 }
 
-// fails waits until the command has ended with an error, and returns what it said.
+// fails waits until the command has ended with an error, and returns what it said,
+// warnings included.
 func (n *node) fails() string {
 	n.t.Helper()
 	select {
@@ -276,8 +278,8 @@ func (n *node) fails() string {
 	defer n.mu.Unlock()
 	text := n.errs.String()
 	for _, e := range n.seen {
-		if e.Event == "error" {
-			text += e.Kind + ": " + e.Message
+		if e.Event == "error" || e.Event == "warning" {
+			text += e.Kind + ": " + e.Message + "\n"
 		}
 	}
 	return text

@@ -17,11 +17,19 @@ type Link struct {
 
 // MakeLink links to what the arguments of tandem link say, and waits as that does.
 func (s *Server) MakeLink(ctx context.Context, args ...string) (Link, error) {
-	text, err := s.Opts.Run(ctx, append([]string{"link", "--json"}, args...)...)
+	return s.link(ctx, append([]string{"link", "--json"}, args...)...)
+}
+
+// ShowLink is the link as it is handed out now: it names who has the content.
+func (s *Server) ShowLink(ctx context.Context, l Link) (Link, error) {
+	return s.link(ctx, "link", "show", "--json", strconv.FormatInt(l.ID, 10))
+}
+
+func (s *Server) link(ctx context.Context, args ...string) (l Link, err error) {
+	text, err := s.Opts.Run(ctx, args...)
 	if err != nil {
-		return Link{}, err
+		return l, err
 	}
-	var l Link
 	for line := range strings.Lines(text) {
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			return l, fmt.Errorf("link: %w in %q", err, line)
