@@ -194,6 +194,10 @@ func TestWhoMayTakePart(t *testing.T) {
 	}
 	for _, tt := range tests {
 		c, err := tt.terms.Check(tt.shower, signed(t, tt.cap), capability.Fetch|capability.Serve, tt.now, slices.Values(tt.denials))
+		again := tt.terms.Allow(tt.cap, tt.shower, capability.Fetch|capability.Serve, tt.now, slices.Values(tt.denials))
+		if !errors.Is(again, tt.want) || (again == nil) != (err == nil) {
+			t.Errorf("%s, judged again: %v", tt.name, again)
+		}
 		if tt.want == nil {
 			if err != nil || c != tt.cap {
 				t.Errorf("%s: %v", tt.name, err)

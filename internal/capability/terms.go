@@ -70,18 +70,30 @@ func (t Terms) Check(node peer.ID, doc []byte, want Rights, now time.Time, denia
 	if !ok {
 		return Capability{}, fault.Errorf(fault.Refused, "capability %w: a denial was shown", Forged)
 	}
-	if err := c.Allows(t.Share, node, want, now); err != nil {
+	if err := t.Allow(c, node, want, now, denials); err != nil {
 		return Capability{}, err
 	}
+	return c, nil
+}
+
+// Allow is Check for what Parse has read and found to be of t.Server: it verifies no signature, so
+// that a connection can be judged again every second.
+func (t Terms) Allow(c Capability, node peer.ID, want Rights, now time.Time, denials iter.Seq[Denial]) error {
+	if c.Server != t.Server {
+		return fault.Errorf(fault.Refused, "capability %w", Forged)
+	}
+	if err := c.Allows(t.Share, node, want, now); err != nil {
+		return err
+	}
 	if t.Audience == peer.Network && c.Node.IsZero() {
-		return Capability{}, fault.Errorf(fault.Refused, "capability %w: it names no node", OtherNode)
+		return fault.Errorf(fault.Refused, "capability %w: it names no node", OtherNode)
 	}
 	if denials != nil {
 		for d := range denials {
 			if d.Denies(c) {
-				return Capability{}, fault.Errorf(fault.Refused, "capability %w: %s", Revoked, stamp(d.Issued))
+				return fault.Errorf(fault.Refused, "capability %w: %s", Revoked, stamp(d.Issued))
 			}
 		}
 	}
-	return c, nil
+	return nil
 }
