@@ -28,7 +28,6 @@ type crowd struct {
 	spare   bool    // clients are told that the origin is costly
 	quiet   bool    // nobody tells what it fetches
 	killAt  float64 // of the origin, in units of F/u_s
-	full    bool    // one of the receivers is complete from the start
 }
 
 // result is what became of one run.
@@ -37,7 +36,6 @@ type result struct {
 	copies  float64 // sent by the origin
 	in, out float64 // most copies that entered or left a LAN
 	elses   int
-	lost    int
 }
 
 func (c *crowd) bound() float64 {
