@@ -38,7 +38,7 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, wai
 			f.tellReady()
 		case <-f.completed:
 			f.tellComplete()
-			if s := it.Status(); s.State == string(transfer.Seeding) {
+			if s := it.Status(); s.State == string(transfer.Seeding) && !wait.leaves {
 				r.Seeding(s)
 			}
 		case <-tick:
@@ -71,6 +71,7 @@ func follow(ctx context.Context, it item, r reporter, tick <-chan time.Time, wai
 type waits struct {
 	silence time.Duration // until it says why nothing comes, or what is missing
 	giveUp  time.Duration // without a new byte, until it ends; 0: never
+	leaves  bool          // it serves nobody once it is complete
 }
 
 // follower is what one call of follow has told so far.
@@ -126,10 +127,20 @@ func (f *follower) tellProgress(ctx context.Context) {
 	}
 	if !f.warned && !f.paused && len(s.Peers) == 0 && s.FromPeers+s.FromOrigin == 0 && !served(s) && f.now().Sub(f.began) > f.wait.silence {
 		f.warned = true
-		why := f.it.Why(ctx)
-		f.r.Warn("nothing has come yet: " + why.Error() + "; " + hintFor(why))
+		f.r.Warn(f.nothing(ctx, s))
 	}
 	f.tellMissing(s)
+}
+
+// nothing says why nothing has come: what is wrong with the server, or with the peers.
+func (f *follower) nothing(ctx context.Context, s node.Snapshot) string {
+	for _, o := range s.Origins {
+		if o.Error != "" {
+			return "nothing has come yet: " + o.Name + ": " + o.Error + "; peers are looked for as well"
+		}
+	}
+	why := f.it.Why(ctx)
+	return "nothing has come yet: " + why.Error() + "; " + hintFor(why)
 }
 
 // served reports whether a server gives what is wanted.

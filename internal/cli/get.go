@@ -121,11 +121,11 @@ func (g *get) start(c *cobra.Command) error {
 		g.o.Up, g.o.Down = g.app.itemLimits(c)
 		return hintLink(g.o.Source, g.app.detached(c, node.Request{Get: &g.o}, false))
 	}
-	giveUp := time.Duration(g.patience)
-	if giveUp == node.Forever {
-		giveUp = 0
+	wait := waits{silence: silence, giveUp: time.Duration(g.patience), leaves: g.o.KeepSeeding == 0}
+	if wait.giveUp == node.Forever {
+		wait.giveUp = 0
 	}
-	return g.app.foreground(c, false, giveUp, func(n *node.Node, r reporter) (*node.Item, error) {
+	return g.app.foreground(c, false, wait, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Get(c.Context(), g.o, watcher(r))
 		return it, hintLink(g.o.Source, err)
 	})

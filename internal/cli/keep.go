@@ -83,7 +83,7 @@ func (k *keep) offer(c *cobra.Command) error {
 		o.Up, o.Down = k.app.itemLimits(c)
 		return k.app.detached(c, node.Request{Offer: &o}, false)
 	}
-	return k.app.foreground(c, false, 0, func(n *node.Node, r reporter) (*node.Item, error) {
+	return k.app.foreground(c, false, waits{silence: silence}, func(n *node.Node, r reporter) (*node.Item, error) {
 		return n.Offer(c.Context(), o, watcher(r))
 	})
 }
@@ -125,7 +125,7 @@ func (k *keep) start(c *cobra.Command, o node.KeepOptions) error {
 		o.Up, o.Down = k.app.itemLimits(c)
 		return hintLink(o.Source, k.app.detached(c, node.Request{Keep: &o}, false))
 	}
-	return k.app.foreground(c, false, 0, func(n *node.Node, r reporter) (*node.Item, error) {
+	return k.app.foreground(c, false, waits{silence: silence}, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Keep(c.Context(), o, watcher(r))
 		return it, hintLink(o.Source, err)
 	})

@@ -35,7 +35,7 @@ func (a *app) seedCommand() *cobra.Command {
 				o.Up, o.Down = a.itemLimits(c)
 				return a.detached(c, node.Request{Seed: &o}, false)
 			}
-			return a.foreground(c, false, 0, func(n *node.Node, r reporter) (*node.Item, error) {
+			return a.foreground(c, false, waits{silence: silence}, func(n *node.Node, r reporter) (*node.Item, error) {
 				return n.Seed(c.Context(), o, watcher(r))
 			})
 		},

@@ -113,7 +113,7 @@ func (s *share) run(c *cobra.Command, args []string) error {
 		s.o.Up, s.o.Down = s.app.itemLimits(c)
 		return hintInvalid(shareHint, s.app.detached(c, node.Request{Share: &s.o}, s.qr))
 	}
-	return s.app.foreground(c, s.qr, 0, func(n *node.Node, r reporter) (*node.Item, error) {
+	return s.app.foreground(c, s.qr, waits{silence: silence}, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Share(c.Context(), s.o, watcher(r))
 		if err == nil {
 			r.Reachability(n.Reachability(c.Context()))
@@ -168,8 +168,8 @@ func watcher(r reporter) node.Watch {
 	return node.Watch{Hashing: r.Hashing, Warn: r.Warn}
 }
 
-// foreground runs a node for as long as one item lives, or until giveUp without a new byte (0: for ever).
-func (a *app) foreground(c *cobra.Command, qr bool, giveUp time.Duration, start func(*node.Node, reporter) (*node.Item, error)) error {
+// foreground runs a node for as long as one item lives, or as long as one waits for it.
+func (a *app) foreground(c *cobra.Command, qr bool, wait waits, start func(*node.Node, reporter) (*node.Item, error)) error {
 	cfg, err := a.nodeConfig(c)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (a *app) foreground(c *cobra.Command, qr bool, giveUp time.Duration, start 
 	}
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
-	return follow(c.Context(), it, r, tick.C, waits{silence, giveUp}, time.Now)
+	return follow(c.Context(), it, r, tick.C, wait, time.Now)
 }
 
 // detached hands a request to the running node and prints what came of it.

@@ -95,6 +95,9 @@ func missingText(s node.Snapshot) string {
 			text += ", gone since " + holder.Since.Local().Format(time.TimeOnly)
 		}
 	}
+	for _, o := range s.Origins {
+		text += "; the server " + clean(o.Name) + " had them, and is away"
+	}
 	return text
 }
 

@@ -77,12 +77,12 @@ func TestMissingPiecesAreNamed(t *testing.T) {
 	s := hybridItem()
 	s.Lost[0].Since = start
 	got := missingText(s)
-	for _, want := range []string{"4 of 64 pieces are missing (17-19, 40)", "nobody connected has them", "node rud6di36, gone since "} {
+	for _, want := range []string{"4 of 64 pieces are missing (17-19, 40)", "nobody connected has them", "node rud6di36, gone since ", "the server files.example had them, and is away"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %q", want, got)
 		}
 	}
-	s.Lost = nil
+	s.Lost, s.Origins = nil, nil
 	for i := range 100 {
 		s.Lost = append(s.Lost, node.LostSnapshot{First: 2 * i, Last: 2 * i})
 	}

@@ -73,7 +73,7 @@ func (a *app) verify(c *cobra.Command, o node.SeedOptions) error {
 }
 
 func (a *app) repair(c *cobra.Command, o node.SeedOptions) error {
-	return a.foreground(c, false, 0, func(n *node.Node, r reporter) (*node.Item, error) {
+	return a.foreground(c, false, waits{silence: silence}, func(n *node.Node, r reporter) (*node.Item, error) {
 		return n.Repair(c.Context(), o, watcher(r), func(t *metainfo.Torrent, bad []node.BadPiece) {
 			r.Close()
 			a.printBad(t, bad)

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,22 +52,22 @@ func total(s origin.Served) int64 { return s.Server + s.LAN + s.Peers }
 // servedPart is one length of a bar of 1,000.
 type servedPart struct{ Of, X, Width string }
 
+type source struct {
+	of    string
+	bytes int64
+}
+
+// hair is the least of a bar of 1,000 that is seen.
+const hair = 8
+
 // servedParts cuts a bar. What is there at all is at least a hair wide.
 func servedParts(s origin.Served) []servedPart {
-	all := total(s)
-	if all <= 0 {
-		return nil
-	}
+	all := slices.DeleteFunc([]source{{"server", s.Server}, {"lan", s.LAN}, {"peers", s.Peers}}, func(p source) bool { return p.bytes <= 0 })
+	free := 1000 - float64(hair*len(all))
 	var parts []servedPart
 	at := 0.0
-	for _, p := range []struct {
-		of    string
-		bytes int64
-	}{{"server", s.Server}, {"lan", s.LAN}, {"peers", s.Peers}} {
-		if p.bytes <= 0 {
-			continue
-		}
-		width := min(max(float64(p.bytes)/float64(all)*1000, 8), 1000-at)
+	for _, p := range all {
+		width := hair + free*float64(p.bytes)/float64(total(s))
 		parts = append(parts, servedPart{p.of, tenth(at), tenth(width)})
 		at += width
 	}
@@ -82,12 +83,9 @@ func servedWords(s origin.Served) string {
 		return "nothing was served"
 	}
 	var words []string
-	for _, p := range []struct {
-		bytes int64
-		from  string
-	}{{s.Server, "the server"}, {s.LAN, "peers on the same LAN"}, {s.Peers, "other peers"}} {
+	for _, p := range []source{{"the server", s.Server}, {"peers on the same LAN", s.LAN}, {"other peers", s.Peers}} {
 		if p.bytes > 0 {
-			words = append(words, fmt.Sprintf("%.0f %% from %s", 100*float64(p.bytes)/float64(all), p.from))
+			words = append(words, fmt.Sprintf("%.0f %% from %s", 100*float64(p.bytes)/float64(all), p.of))
 		}
 	}
 	return strings.Join(words, ", ")

@@ -164,13 +164,14 @@ func making(v origin.LinkView) string {
 
 // copies counts the whole copies beside the server's.
 func copies(v origin.LinkView) string {
-	if v.Link.Copies > 0 {
-		return grouped(int64(v.Holders)) + " of " + grouped(int64(v.Link.Copies)) + " wanted"
+	held := grouped(int64(v.Holders))
+	switch wanted := grouped(int64(v.Link.Copies)); {
+	case tooFew(v):
+		return held + " of " + wanted
+	case v.Link.Copies > 0:
+		return held + " (" + wanted + " wanted)"
 	}
-	if v.Holders == 0 {
-		return "this server's only"
-	}
-	return count(int64(v.Holders), "node", "nodes") + " beside this server"
+	return held
 }
 
 func tooFew(v origin.LinkView) bool { return v.Holders < v.Link.Copies }
@@ -181,6 +182,9 @@ func downloads(l catalog.Link) string {
 	}
 	return count(l.Downloads, "download", "downloads")
 }
+
+// denseQR is how long the drawing is of a code that wants to be shown larger.
+const denseQR = 16_000
 
 // qrSVG draws a text as a QR code: dark squares on white, whatever the page's colours,
 // with the quiet zone the standard asks for. A long text has a code with less redundancy, whose

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,9 +65,10 @@ func sampleLink(w words, kind catalog.LinkKind) origin.LinkView {
 	return origin.LinkView{
 		Link: catalog.Link{
 			ID: 17, Token: "Zk3vQ9aT7pLx2MwR8bNcYd", Kind: kind, Audience: peer.Link, Created: sampleNow,
-			Expires: sampleNow.Add(30 * 24 * time.Hour), MaxDownloads: 5, Downloads: 2, Note: w.note, Password: "x",
+			Expires: sampleNow.Add(30 * 24 * time.Hour), MaxDownloads: 5, Downloads: 2, Note: w.note, Password: "x", Copies: 3,
 		},
 		At: origin.Place{Collection: w.collection, Path: w.folder + "/" + w.file}, Live: true, By: w.person,
+		Holders: 1, Served: origin.Served{Server: 1_900_000_000, LAN: 2_600_000_000, Peers: 9_100_000_000},
 	}
 }
 
@@ -107,6 +109,11 @@ func samples(w words) map[string]templ.Component {
 		"share":    shareView(in("Share "+w.file), sharePage{w.collection, w.file, w.file, true, []option{{"share", "Getting it: who opens the link can download"}, {"upload", "Sending files: who opens the link can add files here, and sees nothing"}}, linkForm{Kind: "share", Audience: "link", Expires: "30", Note: w.note}, ""}),
 		"link":     linkView(in("Link to "+w.file), linkPage{View: sampleLink(w, catalog.ShareLink), Link: sampleURL, QR: qrSVG(sampleURL)}),
 		"links":    linksView(frame("Links", "links"), linksPage{[]origin.LinkView{sampleLink(w, catalog.ShareLink), sampleLink(w, catalog.UploadLink)}}),
+		"ticket":   linkView(in("Link to "+w.file), samplePlain(w)),
+		"making":   linkView(frame("Link to "+w.file, "links"), linkPage{View: samplePlain(w).View, Link: sampleURL, QR: qrSVG(sampleURL)}),
+		"ledger":   ledgerView(frame("Ledger", "ledger"), sampleLedger(w, "share")),
+		"by node":  ledgerView(frame("Ledger", "ledger"), sampleLedger(w, "transfer")),
+		"no books": ledgerView(frame("Ledger", "ledger"), ledgerPage{By: "user"}),
 		"trash":    trashView(frame("Trash", "files"), trashPage{w.collection, policy.AllRights, []origin.TrashedEntry{{Node: sampleEntry(3, w.file, "", 5).Node, Path: w.folder + "/" + w.file, By: w.person, Goes: sampleNow}}, "/trash/x?after=3"}),
 		"ask":      askView(frame("Remove", "files"), question{Text: w.note, Yes: "Yes", Action: "/people", Back: "/people", Hidden: []option{{"group", w.note}}}),
 		"access":   accessView(frame("Access", "files"), sampleAccess(w)),
@@ -121,6 +128,29 @@ func samples(w words) map[string]templ.Component {
 		pages[name] = c
 	}
 	return pages
+}
+
+// samplePlain is a link without a password, whole.
+func samplePlain(w words) linkPage {
+	v := sampleLink(w, catalog.ShareLink)
+	v.Link.Password, v.Link.MaxDownloads, v.Holders, v.Ready = "", 0, 4, true
+	link := sampleURL + "#tandem:" + strings.Repeat("AbCdEfGhIjKlMnOpQrStUvWxYz", 22)
+	return linkPage{View: v, Link: link, Ready: true, QR: qrSVG(link)}
+}
+
+func sampleLedger(w words, by string) ledgerPage {
+	lines := []origin.LedgerLine{
+		{Name: w.file, Served: origin.Served{Server: 1_900_000_000, LAN: 2_600_000_000, Peers: 9_100_000_000}, Updated: sampleNow},
+		{Name: "interview-with-a-very-long-name-that-does-not-end-where-one-would-like-it-to_final_v2.mov", Served: origin.Served{Server: 4_813_288_112}, Updated: sampleNow},
+		{Name: "notes.txt", Served: origin.Served{Server: 1, Peers: 999}, Updated: sampleNow},
+		{Name: w.folder, Updated: sampleNow},
+	}
+	if by == "transfer" {
+		for i := range lines {
+			lines[i].Node, lines[i].User = peer.ID{1, byte(i)}, []string{w.person, ""}[i%2]
+		}
+	}
+	return ledgerPage{By: by, Lines: lines, All: true}
 }
 
 func sampleShared(w words, out func(string) shell) map[string]templ.Component {

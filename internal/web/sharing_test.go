@@ -19,6 +19,7 @@ func (b *browser) shareURL(path string, pairs ...string) string {
 	if !strings.HasPrefix(to, b.url+"/s/") {
 		b.t.Fatalf("the link is %s", to)
 	}
+	to, _, _ = strings.Cut(to, "#")
 	return strings.TrimPrefix(to, b.url)
 }
 
@@ -87,6 +88,7 @@ func TestALinkForSendingFiles(t *testing.T) {
 	ann.post("/new", "name", "Inbox")
 	ann.put("Inbox", "secret.txt", "mine")
 	page := ann.post("/c/Inbox?do=share", "kind", "upload", "audience", "link", "expires", "7", "note", "your pictures").want(t, http.StatusOK, "sees nothing in it")
+	page.without(t, "Enforced", "Copies")
 	to := strings.TrimPrefix(page.between(t, `id="link-url" value="`, `"`), h.url)
 	guest := h.browser()
 	guest.get(to).want(t, http.StatusOK, "Send files", "your pictures").without(t, "secret.txt", "Inbox")
@@ -123,6 +125,9 @@ func TestWhatALinkMayNotBe(t *testing.T) {
 		{"of an unknown kind", []string{"kind", "teleport", "expires", "0"}, "Say what the link is for."},
 		{"to a file for uploads", []string{"kind", "upload", "expires", "0"}, "Say what the link is for."},
 		{"with less than one download", []string{"kind", "share", "expires", "0", "max", "-3"}, "one or more"},
+		{"with less than one copy", []string{"kind", "share", "expires", "0", "copies", "-1"}, "from 1 to 1000"},
+		{"with more copies than there are machines", []string{"kind", "share", "expires", "0", "copies", "100000"}, "from 1 to 1000"},
+		{"for old BitTorrent programs, but not for everybody", []string{"kind", "share", "expires", "0", "v1", "yes"}, "when everybody may join"},
 		{"for a time that is none", []string{"kind", "share", "expires", "soon"}, "Choose how long"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

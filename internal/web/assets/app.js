@@ -11,6 +11,7 @@ let opener = null; // what had the focus before
 document.addEventListener('htmx:after:swap', () => {
   localTimes(document);
   if (!inside.childElementCount) return;
+  if (dialog.open && inside.contains(document.activeElement)) return; // a part of it was renewed
   if (!dialog.open) {
     opener = document.activeElement;
     closeMenus();
@@ -110,6 +111,13 @@ function localTimes(root) {
   }
 }
 localTimes(document);
+
+// --- what stands behind the # of a link was sent to nobody; tandem needs it to do without the server.
+
+const command = document.querySelector('[data-whole]');
+if (command && /^#(tandem:[\w-]+|magnet:\?[\w%:&=.~-]+)$/.test(location.hash)) { // nothing that a shell would read
+  command.textContent = `tandem get '${command.dataset.whole}${location.hash}'`;
+}
 
 // --- messages without a way back go by themselves.
 
