@@ -167,6 +167,9 @@ func TestAccessToAnEngine(t *testing.T) {
 		}
 		for _, p := range append(transporttest.Papers(), transporttest.Paper{Name: "no hello with one"}) {
 			for ticket, secret := range map[string][32]byte{"no": {0xff}, "the right": o.share.Secret} {
+				if ticket == "no" && p.Name != "the right one" {
+					continue // TestAccessByTLS has them
+				}
 				a := ask{key: o.key, secret: secret, network: o.share.Audience == peer.Network}
 				if p.Doc != nil {
 					a.guarded, a.doc = true, p.Doc(t, authority, s.id)
