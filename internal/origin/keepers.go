@@ -183,7 +183,7 @@ func (s *Server) lack(tx *catalog.Tx, l *catalog.Link, node peer.ID) (int, error
 	if err != nil {
 		return 0, err
 	}
-	have := s.holderIDs(l.Meta.Share)
+	have := s.holderIDs(l)
 	for _, k := range kept {
 		if k.Node == node {
 			return 0, nil
@@ -276,13 +276,13 @@ func (s *Server) keepers(ctx context.Context, c Caller, which func(catalog.Keepe
 	return out, err
 }
 
-// holderIDs returns who has a live copy of a share.
-func (s *Server) holderIDs(share content.Hash) map[peer.ID]bool {
+// holderIDs returns who has a live copy of what a link leads to.
+func (s *Server) holderIDs(l *catalog.Link) map[peer.ID]bool {
 	now := s.now()
 	ids := make(map[peer.ID]bool)
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	if sw := s.swarm.swarms[share]; sw != nil {
+	if sw := s.swarm.swarms[s.crowdOf(l)]; sw != nil {
 		for id, m := range sw.members {
 			if m.whole(sw.size) && (m.live(now) || m.promised(sw.size, now)) {
 				ids[id] = true

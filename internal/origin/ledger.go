@@ -121,7 +121,7 @@ func (s *Server) Sent(c Caller, share content.Hash, node peer.ID, n int64) {
 	name := ""
 	d := &s.swarm
 	d.mu.Lock()
-	if sw := d.swarms[share]; sw != nil && sw.members[node] != nil { // anybody can say who and what
+	if sw := d.swarms[s.CrowdOf(c, share)]; sw != nil && sw.members[node] != nil { // anybody can say who and what
 		key.share, key.node, name = share, node, sw.name
 	}
 	d.mu.Unlock()

@@ -141,7 +141,7 @@ func (s *Server) CreateLink(ctx context.Context, c Caller, r LinkRequest) (LinkV
 	if l.Torrent == catalog.TorrentWanted {
 		s.links.wake()
 	}
-	return s.linkInfo(ctx, c, id)
+	return s.LinkInfo(ctx, c, id)
 }
 
 // newLink does what needs no transaction, and takes long: the password. Who may not make the link has no

@@ -141,7 +141,7 @@ func (s *Server) handOut(tx *catalog.Tx, v *LinkView, k *keys) (missing bool, _ 
 	if l.Torrent != catalog.TorrentMade || l.Kind != catalog.ShareLink {
 		return false, nil
 	}
-	v.Holders = s.holdersOf(l.Meta.Share)
+	v.Holders = s.holdersOf(l)
 	if restricted(l) || !l.Revoked.IsZero() || ranOut(l.Expires, now) {
 		return false, nil
 	}
@@ -150,7 +150,7 @@ func (s *Server) handOut(tx *catalog.Tx, v *LinkView, k *keys) (missing bool, _ 
 	if v.single {
 		sh.files[0] = ""
 	}
-	addrs := s.someAddrs(l.Meta.Share, ticketAddrs)
+	addrs := s.someAddrs(l, ticketAddrs)
 	if l.Audience == peer.Public {
 		v.share, v.addrs = sh, addrs
 		return false, nil
@@ -229,9 +229,10 @@ func (s *Server) issueBearers(ctx context.Context, ids []catalog.LinkID) error {
 	})
 }
 
-// refresh has a link's metadata made again when its content is another by now.
+// refresh makes a link's metadata, if that is quick, when it has none or its content is another by now; otherwise
+// it has it made.
 func (s *Server) refresh(ctx context.Context, l catalog.Link) error {
-	if l.Kind != catalog.ShareLink || l.Pending != "" || !l.Revoked.IsZero() || l.Torrent == catalog.TorrentWanted {
+	if l.Kind != catalog.ShareLink || l.Pending != "" || !l.Revoked.IsZero() {
 		return nil
 	}
 	j := &joining{link: true, top: true, c: Caller{Link: &l}, form: formOf(&l)}

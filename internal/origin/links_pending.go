@@ -106,7 +106,7 @@ func (s *Server) settleLink(ctx context.Context, l catalog.Link) (settled bool, 
 		return false, nil
 	}
 	if err == nil {
-		s.SwarmChanged(l.Meta.Share)
+		s.SwarmChanged(s.crowdOf(&l))
 	}
 	return err == nil, err
 }

@@ -52,6 +52,10 @@ type SwarmState struct {
 	Copies     int
 	Holders    int
 	Next       time.Duration
+
+	Crowd content.Hash // names those among whom it goes, for Swarm* and a Gate
+
+	from catalog.Source // what its capability comes from
 }
 
 // joining is a node at the door: who asks, and for what, as decided in one transaction.
@@ -107,11 +111,15 @@ func (s *Server) JoinSwarm(ctx context.Context, c Caller, at Place, r SwarmReque
 	if err != nil {
 		return SwarmState{}, err
 	}
+	var st SwarmState
 	over := time.NewTimer(min(r.Wait, swarmInterval))
 	defer over.Stop()
 	for first := true; ; first = false {
-		st, again, err := s.joinOnce(ctx, c, at, r, base, keys)
-		if err != nil || r.Leave || r.Wait <= 0 {
+		now, again, err := s.joinOnce(ctx, c, at, r, base, keys)
+		if err != nil && !first && accessEnded(err) {
+			return s.lastWord(ctx, st, r.Node)
+		}
+		if st = now; err != nil || r.Leave || r.Wait <= 0 {
 			return st, err
 		}
 		var pace time.Duration
@@ -130,6 +138,36 @@ func (s *Server) JoinSwarm(ctx context.Context, c Caller, at Place, r SwarmReque
 		case waitNews:
 		}
 	}
+}
+
+// lastWord answers a node whose access ended while it waited: it is to know what was taken back, and to tell others, for
+// whom this server may be out of reach.
+func (s *Server) lastWord(ctx context.Context, st SwarmState, node peer.ID) (SwarmState, error) {
+	s.leaves(st.Crowd, node)
+	var from catalog.Source
+	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		from, err = tx.Capabilities.Source(st.from)
+		return err
+	})
+	if err == nil {
+		err = s.deny(ctx, []catalog.Source{from})
+	}
+	if err != nil && !errors.Is(err, fault.NotFound) { // the watch was there
+		return st, err
+	}
+	err = s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		st.Denials, err = tx.Capabilities.Denials(st.InfoHash, s.now(), mostDenials)
+		return err
+	})
+	st.Capability, st.Ticket, st.Peers, st.Torrent, st.Files = nil, "", nil, nil, nil
+	st.Time = s.now()
+	st.State++
+	return st, err
+}
+
+// accessEnded says whether err is that somebody may not, or may not any more.
+func accessEnded(err error) bool {
+	return errors.Is(err, fault.Gone) || errors.Is(err, fault.Unauthenticated) || errors.Is(err, fault.Permission) || errors.Is(err, fault.NotFound)
 }
 
 // joinOnce decides, records and answers. again: the node was told the same a moment ago.
@@ -160,11 +198,12 @@ func (s *Server) joinOnce(ctx context.Context, c Caller, at Place, r SwarmReques
 	}
 	st = SwarmState{
 		Server: keys.id, Time: s.now(), InfoHash: sh.hash, Audience: j.audience(), Name: sh.name,
-		Upload: j.pending, Next: swarmInterval,
+		Upload: j.pending, Next: swarmInterval, Crowd: s.CrowdOf(j.c, sh.hash),
+		from: sourceOf(j),
 	}
 	if r.Leave {
 		s.report(j, sh, r)
-		s.leaves(sh, r.Node)
+		s.leaves(st.Crowd, r.Node)
 		return st, again, nil
 	}
 	p, err := s.allow(ctx, c, at, j, sh, r.Node, keys)
@@ -267,11 +306,11 @@ func (s *Server) knockPending(tx *catalog.Tx, j *joining) error {
 }
 
 // leaves forgets a node.
-func (s *Server) leaves(sh *shared, node peer.ID) {
+func (s *Server) leaves(crowd content.Hash, node peer.ID) {
 	now := s.now()
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	if sw := s.swarm.swarms[sh.hash]; sw != nil {
+	if sw := s.swarm.swarms[crowd]; sw != nil {
 		s.swarm.leave(sw, node, now)
 	}
 }
@@ -281,7 +320,7 @@ func (s *Server) enters(j *joining, sh *shared, r SwarmRequest, st *SwarmState) 
 	d, now := &s.swarm, s.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	sw := d.swarmOf(sh, now)
+	sw := d.swarmOf(st.Crowd, sh, now)
 	if sw == nil {
 		return false
 	}
@@ -322,7 +361,7 @@ const (
 func (s *Server) await(ctx context.Context, st SwarmState, over <-chan time.Time, pace time.Duration) waited {
 	d := &s.swarm
 	d.mu.Lock()
-	sw := d.swarms[st.InfoHash]
+	sw := d.swarms[st.Crowd]
 	if sw == nil || d.waiting >= mostWaiting {
 		d.mu.Unlock()
 		return waitEnded

@@ -89,6 +89,9 @@ func (s *Server) walkFiles(ctx context.Context, at place, f func(names []string,
 	return nil
 }
 
+// errNothing is why an empty folder has no metadata.
+var errNothing = fault.Errorf(fault.Invalid, "there is nothing in it")
+
 // describe reads what stands at a place.
 func (s *Server) describe(ctx context.Context, at place, f form) (*described, error) {
 	d := &described{m: &content.Manifest{Name: at.top.Name, HasV1: f.v1(), HasV2: f.v2()}}
@@ -118,8 +121,8 @@ func (s *Server) describe(ctx context.Context, at place, f form) (*described, er
 		}
 		d.print = p.sum()
 	}
-	if d.total == 0 {
-		return nil, fault.Errorf(fault.Invalid, "there is nothing in it")
+	if len(m.Files) == 0 || d.total == 0 && f.v1() {
+		return nil, errNothing
 	}
 	m.PieceLength = content.PieceLength(d.total)
 	m.Seal()

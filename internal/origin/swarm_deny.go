@@ -66,14 +66,13 @@ func (s *Server) pruneSwarms() {
 	d, now := &s.swarm, s.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for share, sw := range d.swarms {
+	for _, sw := range d.swarms {
 		d.prune(sw, now)
 		if sw.dirty && !now.Before(sw.quiet) {
 			sw.tell(now)
 		}
 		if len(sw.members) == 0 {
-			close(sw.news)
-			delete(d.swarms, share)
+			d.forget(sw)
 		}
 	}
 }
@@ -191,8 +190,8 @@ func (s *Server) tellDenied(ctx context.Context) error {
 	d.watch.mu.Lock()
 	d.watch.counts = counts
 	d.watch.mu.Unlock()
-	for share, n := range counts {
-		if sw := d.swarms[share]; sw != nil && sw.denials != n {
+	for _, sw := range d.swarms {
+		if n := counts[sw.share]; sw.denials != n {
 			sw.denials = n
 			sw.changed(now, true)
 		}
@@ -324,7 +323,7 @@ func (s *Server) watchCopies(ctx context.Context) error {
 		if ranOut(l.Expires, now) {
 			continue
 		}
-		if n := s.holdersOf(l.Meta.Share); n < l.Copies {
+		if n := s.holdersOf(&l); n < l.Copies {
 			if below[l.ID] = true; !w.below[l.ID] {
 				s.cfg.Log.Warn("a link has fewer live copies than it should", "link", l.ID, "copies", n, "wanted", l.Copies)
 			}

@@ -1,6 +1,8 @@
 package origin
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -8,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/peer"
 )
@@ -37,15 +40,17 @@ type swarmDesk struct {
 	// tracked says which swarm keys are those of public links.
 	tracked *cache[content.SHA1, bool]
 
-	mu      sync.Mutex // guards the fields below
-	swarms  map[content.Hash]*swarm
+	mu      sync.Mutex              // guards the fields below
+	swarms  map[content.Hash]*swarm // by crowd
+	byShare map[content.Hash]*swarm // by share: the newest
 	members int
 	waiting int // long polls
 	rng     *rand.Rand
 }
 
-// swarm is who takes part in a share.
+// swarm is who takes part in a share, and can reach each other.
 type swarm struct {
+	crowd   content.Hash
 	share   content.Hash
 	name    string
 	pieces  int
@@ -87,25 +92,53 @@ func (d *swarmDesk) open(seed [32]byte) {
 	d.watch.epoch = -1
 	d.tracked = newCache[content.SHA1, bool](time.Second, 10_000)
 	d.swarms = make(map[content.Hash]*swarm)
+	d.byShare = make(map[content.Hash]*swarm)
 	d.rng = rand.New(rand.NewChaCha8(seed))
 }
 
-// swarmOf returns the swarm of a share, which is made if need be; nil when there are too many. d.mu is held.
-func (d *swarmDesk) swarmOf(sh *shared, now time.Time) *swarm {
-	sw := d.swarms[sh.hash]
+// swarmOf returns the swarm of a crowd, which is made if need be; nil when there are too many. d.mu is held.
+func (d *swarmDesk) swarmOf(crowd content.Hash, sh *shared, now time.Time) *swarm {
+	sw := d.swarms[crowd]
 	if sw == nil {
 		if len(d.swarms) >= mostSwarms {
 			return nil
 		}
 		sw = &swarm{
-			share: sh.hash, name: sh.name, pieces: sh.pieces, size: sh.total,
+			crowd: crowd, share: sh.hash, name: sh.name, pieces: sh.pieces, size: sh.total,
 			// Numbers of before a restart mean nothing now.
 			state: now.UnixMicro(), members: make(map[peer.ID]*member), news: make(chan struct{}),
 			denials: d.watch.denied(sh.hash),
 		}
-		d.swarms[sh.hash] = sw
+		d.swarms[crowd], d.byShare[sh.hash] = sw, sw
 	}
 	return sw
+}
+
+// find returns the swarm of a crowd, or the newest of a share; nil: there is none. d.mu is held.
+func (d *swarmDesk) find(hash content.Hash) *swarm {
+	if sw := d.swarms[hash]; sw != nil {
+		return sw
+	}
+	return d.byShare[hash]
+}
+
+// forget removes a swarm. d.mu is held.
+func (d *swarmDesk) forget(sw *swarm) {
+	close(sw.news) // who waits joins again
+	delete(d.swarms, sw.crowd)
+	if d.byShare[sw.share] == sw {
+		delete(d.byShare, sw.share)
+	}
+	d.members -= len(sw.members)
+}
+
+// CrowdOf names those among whom a share goes from node to node: all who take part in it, but for plain links, each
+// of which has a secret of its own.
+func (s *Server) CrowdOf(c Caller, share content.Hash) content.Hash {
+	if c.Link == nil || c.Link.Audience != peer.Link || restricted(c.Link) {
+		return share
+	}
+	return sha256.Sum256(fmt.Appendf(share[:len(share):len(share)], "tandem/v1/crowd\x00%d", c.Link.ID))
 }
 
 // changed says that members have news. At a large crowd's door they are not told of each who comes: that would be
@@ -126,12 +159,12 @@ func (sw *swarm) tell(now time.Time) {
 	sw.quiet = now.Add(time.Duration(len(sw.members)) * 10 * time.Millisecond)
 }
 
-// SwarmChanged answers who waits for news of a share. It does not wait, and any hash will do.
-func (s *Server) SwarmChanged(share content.Hash) {
+// SwarmChanged answers who waits for news of a crowd. It does not wait, and any hash will do.
+func (s *Server) SwarmChanged(crowd content.Hash) {
 	d := &s.swarm
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if sw := d.swarms[share]; sw != nil {
+	if sw := d.find(crowd); sw != nil {
 		sw.changed(s.now(), true)
 	}
 }
@@ -235,12 +268,12 @@ func (d *swarmDesk) peers(sw *swarm, node peer.ID, most int, now time.Time) []ne
 	return addrs
 }
 
-// SwarmMembers returns how many nodes are in the swarm of a share now.
-func (s *Server) SwarmMembers(share content.Hash) (n int) {
+// SwarmMembers returns how many nodes are in a crowd now.
+func (s *Server) SwarmMembers(crowd content.Hash) (n int) {
 	now := s.now()
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	if sw := s.swarm.swarms[share]; sw != nil {
+	if sw := s.swarm.find(crowd); sw != nil {
 		for _, m := range sw.members {
 			if m.live(now) {
 				n++
@@ -250,23 +283,23 @@ func (s *Server) SwarmMembers(share content.Hash) (n int) {
 	return n
 }
 
-// SwarmShare returns the number of pieces and the size of a share, false when nobody has joined it here.
-func (s *Server) SwarmShare(hash content.Hash) (pieces int, size int64, ok bool) {
+// SwarmShare returns the number of pieces and the size of what a crowd shares, false when nobody has joined it here.
+func (s *Server) SwarmShare(crowd content.Hash) (pieces int, size int64, ok bool) {
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	sw := s.swarm.swarms[hash]
+	sw := s.swarm.find(crowd)
 	if sw == nil {
 		return 0, 0, false
 	}
 	return sw.pieces, sw.size, true
 }
 
-// SwarmAddrs returns where these nodes can be reached, of those that are in the swarm of hash now.
-func (s *Server) SwarmAddrs(hash content.Hash, nodes []peer.ID) []netip.AddrPort {
+// SwarmAddrs returns where these nodes can be reached, of those that are in a crowd now.
+func (s *Server) SwarmAddrs(crowd content.Hash, nodes []peer.ID) []netip.AddrPort {
 	now := s.now()
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	sw := s.swarm.swarms[hash]
+	sw := s.swarm.find(crowd)
 	if sw == nil {
 		return nil
 	}
@@ -279,23 +312,28 @@ func (s *Server) SwarmAddrs(hash content.Hash, nodes []peer.ID) []netip.AddrPort
 	return addrs
 }
 
-// holdersOf counts the live copies of a share.
-func (s *Server) holdersOf(share content.Hash) int {
+// holdersOf counts the live copies of what a link leads to.
+func (s *Server) holdersOf(l *catalog.Link) int {
 	now := s.now()
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	if sw := s.swarm.swarms[share]; sw != nil {
+	if sw := s.swarm.swarms[s.crowdOf(l)]; sw != nil {
 		return sw.holders(now)
 	}
 	return 0
 }
 
+// crowdOf is the crowd of what a link leads to.
+func (s *Server) crowdOf(l *catalog.Link) content.Hash {
+	return s.CrowdOf(Caller{Link: l}, l.Meta.Share)
+}
+
 // someAddrs returns where up to most members can be reached, for a ticket.
-func (s *Server) someAddrs(share content.Hash, most int) []netip.AddrPort {
+func (s *Server) someAddrs(l *catalog.Link, most int) []netip.AddrPort {
 	now := s.now()
 	s.swarm.mu.Lock()
 	defer s.swarm.mu.Unlock()
-	if sw := s.swarm.swarms[share]; sw != nil {
+	if sw := s.swarm.swarms[s.crowdOf(l)]; sw != nil {
 		addrs := s.swarm.peers(sw, peer.ID{}, most, now)
 		return addrs[:min(len(addrs), most)]
 	}

@@ -53,6 +53,8 @@ func (s *Server) makeTorrent(ctx context.Context) (made bool, _ error) {
 		return false, errors.Join(ctx.Err(), s.dropTorrentLease(ctx, l.ID))
 	case err != nil && (errors.Is(err, fault.Unreachable) || fault.KindOf(err) == fault.Other):
 		return false, err // the lease runs out, and it is tried again
+	case errors.Is(err, errNothing):
+		return true, s.failTorrent(ctx, l.ID, print)
 	case err != nil:
 		s.cfg.Log.Error("metadata of a link cannot be made", "link", l.ID, "err", err)
 		return true, s.failTorrent(ctx, l.ID, print)

@@ -52,10 +52,25 @@ func TestPublicLinksHaveATorrent(t *testing.T) {
 	}
 }
 
+// unmake takes the metadata of a link away, as if it were larger than what is made at once.
+func (d *desk) unmake(v LinkView) {
+	d.t.Helper()
+	err := d.cat.Update(d.ctx, func(tx *catalog.Tx) error {
+		return errors.Join(tx.Settings.Set(torrentKey(v.Link.ID), ""),
+			tx.Links.SetTorrent(v.Link.ID, catalog.TorrentMade, nil, catalog.Metadata{}),
+			tx.Links.SetTorrent(v.Link.ID, catalog.TorrentWanted, nil, catalog.Metadata{}))
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.swarm.shares.open()
+}
+
 func TestATorrentOfOneFile(t *testing.T) {
 	d := newDesk(t)
 	d.put("f.txt", "text")
 	v := d.share("f.txt", func(r *LinkRequest) { r.Audience = peer.Public })
+	d.unmake(v)
 	made, err := d.makeTorrent(d.ctx)
 	ok(t, err)
 	if again, err := d.makeTorrent(d.ctx); !made || again || err != nil {
@@ -105,6 +120,7 @@ func TestTorrentsThatCannotBeMade(t *testing.T) {
 			d.put("pub/f", "text")
 			v := d.share("pub", func(r *LinkRequest) { r.Audience = peer.Public })
 			spoil(d)
+			d.unmake(v)
 			_, err := d.makeTorrent(d.ctx)
 			ok(t, err)
 			v, err = d.linkInfo(d.ctx, d.ann, v.Link.ID)
@@ -119,7 +135,7 @@ func TestTorrentsThatCannotBeMade(t *testing.T) {
 func TestOneInstanceMakesATorrent(t *testing.T) {
 	d := newDesk(t)
 	d.put("f", "text")
-	d.share("f", func(r *LinkRequest) { r.Audience = peer.Public })
+	d.unmake(d.share("f", func(r *LinkRequest) { r.Audience = peer.Public }))
 	l, err := d.claimTorrent(d.ctx)
 	ok(t, err)
 	if l.ID == 0 {
