@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tandem/internal/content"
 	"tandem/internal/fault"
@@ -36,16 +37,15 @@ func (o *source) Open(ctx context.Context, span transfer.Span) (*transfer.Stream
 	if t := s.metainfo(); t != nil {
 		s.learn(t)
 	}
-	at, path, ok := s.fileAt(span.File)
-	if !ok {
+	m := s.manifest()
+	if m == nil || span.File < 0 || span.File >= len(m.Files) {
 		return nil, fault.Errorf(fault.Invalid, "file %d is not known", span.File)
 	}
-	m := s.manifest()
-	f := m.Files[span.File]
-	r := client.Range{
-		URL: at, Path: path, Off: span.Off, Len: span.Len, Size: f.Length,
-		First: span.First, Last: span.Last,
+	f, path := m.Files[span.File], s.at.path
+	if !m.Single {
+		path = strings.TrimPrefix(path+"/"+FilePath(m, span.File), "/")
 	}
+	r := client.Range{Path: path, Off: span.Off, Len: span.Len, Size: f.Length, First: span.First, Last: span.Last}
 	if s.via != transfer.ViaServer {
 		r.Node, r.Share = s.n.ID().String(), hex.EncodeToString(s.hash[:])
 	}
@@ -134,8 +134,12 @@ func (s *session) metainfo() *metainfo.Torrent {
 	return run.Status().Torrent
 }
 
+// manifest returns what is known of the content; nil: nothing.
 func (s *session) manifest() *content.Manifest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.torrent == nil {
+		return nil
+	}
 	return s.torrent.Manifest
 }

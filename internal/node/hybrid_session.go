@@ -43,7 +43,6 @@ type session struct {
 	mu      sync.Mutex // guards the fields below
 	it      *Item
 	torrent *metainfo.Torrent
-	files   []string      // URL paths by file that is no padding; nil: derived
 	known   chan struct{} // closed when torrent is known
 	change  chan struct{} // closed and made anew after every answer and failure
 	err     error         // of the last join
@@ -184,9 +183,6 @@ func (s *session) apply(t *transfer.Transfer, a api.SwarmAnswer) error {
 		s.learn(id.torrent)
 	}
 	s.mu.Lock()
-	if len(a.Files) > 0 {
-		s.files = a.Files
-	}
 	again := s.err != nil
 	s.err, s.notice, s.holders, s.upload = nil, "", a.Holders, a.Upload
 	if a.Upload && s.full == "" {
@@ -336,41 +332,4 @@ func (s *session) tell(out *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.Via, out.Server, out.Notice, out.Holders, out.Until = string(s.via), s.at.host(), s.notice, s.holders, s.until
-}
-
-// fileAt returns the URL path of a file, "" when it is derived from its name, and that name.
-func (s *session) fileAt(file int) (url, path string, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.torrent == nil || file < 0 || file >= len(s.torrent.Manifest.Files) {
-		return "", "", false
-	}
-	m := s.torrent.Manifest
-	nth := 0
-	for i := range file {
-		if !m.Files[i].Pad {
-			nth++
-		}
-	}
-	count := nth
-	for _, f := range m.Files[file:] {
-		if !f.Pad {
-			count++
-		}
-	}
-	if len(s.files) == count && client.CheckPath(s.files[nth]) {
-		return s.files[nth], "", true
-	}
-	path = s.at.path
-	if !m.Single {
-		path = pathBelow(path, FilePath(m, file))
-	}
-	return "", path, true
-}
-
-func pathBelow(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "/" + b
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"tandem/internal/fault"
@@ -18,7 +17,6 @@ import (
 // Range is bytes of one file, for who checks them against hashes of its own.
 type Range struct {
 	Path     string // of the file, below the Tree's place
-	URL      string // escaped, below the server's URL, instead of Path's; "": none
 	Off, Len int64
 	Size     int64  // of the file
 	Root     string // hex BEP 52 root the file must have; "": not known
@@ -46,11 +44,7 @@ const maxElsewhere = 1 << 20
 // stream, may end early, and is unchecked. Errors are *Elsewhere, of kind fault.Changed
 // (the server has other content there), fault.Protocol, or as of every call.
 func (t Tree) Content(ctx context.Context, r Range) (*Ranged, error) {
-	path := r.URL
-	if path == "" {
-		path = t.contentPath(r.Path)
-	}
-	req := t.request(request{method: http.MethodGet, path: path, ranged: true, header: http.Header{
+	req := t.request(request{method: http.MethodGet, path: t.contentPath(r.Path), ranged: true, header: http.Header{
 		"Range": {fmt.Sprintf("bytes=%d-%d", r.Off, r.Off+r.Len-1)},
 	}})
 	if r.Node != "" {
@@ -183,17 +177,4 @@ func Addrs(list []string) []netip.AddrPort {
 		}
 	}
 	return out
-}
-
-// CheckPath says whether a path that a server names is one below its URL.
-func CheckPath(path string) bool {
-	if path == "" || len(path) > maxLine || strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#\\ \r\n") || strings.Contains(path, "//") {
-		return false
-	}
-	for _, name := range strings.Split(path, "/") {
-		if name == "." || name == ".." {
-			return false
-		}
-	}
-	return true
 }

@@ -137,14 +137,3 @@ func TestJoiningIsTriedOnce(t *testing.T) {
 		t.Errorf("%d tries, %v", tries, err)
 	}
 }
-
-func TestPathsThatAServerMayName(t *testing.T) {
-	for path, want := range map[string]bool{
-		"s/token/download": true, "s/token/files/a%20b": true, "api/v1/collections/c/content/x": true,
-		"": false, "/s/x": false, "//host/x": false, "a/../b": false, "a/./b": false, "a?b": false, "a#b": false, "a\\b": false, "a b": false, "a//b": false,
-	} {
-		if CheckPath(path) != want {
-			t.Errorf("%q: %t", path, !want)
-		}
-	}
-}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -228,6 +228,5 @@ func FuzzAnswers(f *testing.F) {
 			errors.As(err, &away) && (away.Pause() < 0 || len(away.Addrs()) > maxAddrs) {
 			t.Fatalf("elsewhere is %v", err)
 		}
-		_ = CheckPath(body)
 	})
 }
