@@ -25,8 +25,13 @@ type origin struct {
 }
 
 func startOrigin(ctx context.Context, host *real.Host, dir, file string, args ...string) (*origin, error) {
+	return startAt(ctx, host, host.Addr.String()+":7780", dir, file, args...)
+}
+
+// startAt is startOrigin at an address of the host's.
+func startAt(ctx context.Context, host *real.Host, addr, dir, file string, args ...string) (*origin, error) {
 	s, err := servers.New(ctx, servers.Options{
-		Dir: dir, Listen: host.Addr.String() + ":7780", Args: append(args, strings.Fields(*serve)...),
+		Dir: dir, Listen: addr, Args: append(args, strings.Fields(*serve)...),
 		Command: func(name string, args ...string) *exec.Cmd {
 			return host.Command(context.WithoutCancel(ctx), name, args...)
 		},
