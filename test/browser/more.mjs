@@ -21,6 +21,7 @@ export const more = [
     await page.goto(team);
     await page.getByLabel('Share Budget 2026.xlsx').click();
     await page.locator('dialog[open]').waitFor();
+    holds(await page.getByText('Nothing is enforced').isVisible(), 'the dialog says what public means');
     await c.stage.look(page, 'share, in a dialog', 'share');
     await page.getByLabel('Password').fill('open sesame');
     await page.getByLabel('Note', { exact: true }).fill('The numbers for <b>Saturday</b>');
@@ -28,7 +29,8 @@ export const more = [
     const field = page.getByLabel('Link', { exact: true });
     await field.waitFor();
     holds(await page.locator('.qr svg').isVisible(), 'there is a QR code');
-    await c.stage.look(page, 'a link, in a dialog', 'link');
+    await page.getByText('has signed a capability for').waitFor();
+    await c.stage.look(page, 'a link with a password, in a dialog', 'link-locked');
     await page.getByRole('button', { name: 'Copy' }).click();
     await page.getByText('Copied').waitFor();
     c.link = await field.inputValue();
@@ -48,14 +50,29 @@ export const more = [
     await guest.context().close();
   }],
 
-  ['a folder is shared', async (c) => {
+  ['a folder is shared by a link that works without the server too', async (c) => {
     const page = c.ann;
     await page.goto(`${team}/trip`);
     await page.getByRole('link', { name: 'Share', exact: true }).click();
+    await page.getByText('More', { exact: true }).click();
+    await page.getByLabel('Copies on other machines').fill('2');
+    await c.stage.look(page, 'share, unfolded', 'share-more');
     await page.getByRole('button', { name: 'Create link' }).click();
-    const link = await page.getByLabel('Link', { exact: true }).inputValue();
+    const field = page.getByLabel('Link', { exact: true });
+    await page.waitForFunction(() => document.querySelector('#link-url')?.value.includes('#tandem:')); // asked for until it is made
+    const link = await field.inputValue();
+    await page.getByText('only who holds this link gets it, until').waitFor();
+    await page.getByText('too few').waitFor();
+    await c.stage.look(page, 'a link, in a dialog', 'link');
+    await page.getByRole('button', { name: 'Copy' }).click();
+    equal(await page.evaluate(() => navigator.clipboard.readText()), link, 'the clipboard');
     const guest = await c.stage.person();
+    const sent = [];
+    guest.on('request', (request) => sent.push(request.url() + JSON.stringify(request.headers())));
     await guest.goto(link);
+    await guest.getByText('Get it by command').click();
+    equal(await guest.getByLabel('tandem', { exact: true }).inputValue(), `tandem get '${link}'`, 'the command');
+    equal(sent.filter((text) => text.includes('tandem:')).length, 0, 'requests that give the ticket away');
     await c.stage.look(guest, 'a shared folder', 'shared-folder');
     await guest.getByRole('link', { name: 'day one', exact: true }).click();
     await guest.getByText('harbour.txt').waitFor();
@@ -97,6 +114,39 @@ export const more = [
     await guest.getByRole('heading', { name: 'This has ended' }).waitFor();
     await c.stage.look(guest, 'a dead link');
     await guest.context().close();
+  }],
+
+  ['everybody may have a file, also by BitTorrent', async (c) => {
+    const page = c.ann;
+    await page.goto(team);
+    await page.getByLabel('Share Interview.mov').click();
+    await page.getByText('Everybody, also by BitTorrent').click();
+    await page.getByRole('button', { name: 'Create link' }).click();
+    await page.waitForFunction(() => document.querySelector('#link-url')?.value.includes('#magnet:?'));
+    await page.getByText('Nothing is enforced. Revoking').waitFor();
+    await c.stage.look(page, 'a public link, in a dialog');
+    const link = await page.getByLabel('Link', { exact: true }).inputValue();
+    const guest = await c.stage.person();
+    await guest.goto(link);
+    await guest.getByRole('link', { name: 'Torrent file' }).waitFor();
+    equal(await downloaded(guest, () => guest.getByRole('link', { name: 'Download' }).click()), sum(c.film), 'the public file');
+    await guest.context().close();
+  }],
+
+  ['the ledger says who gave how much', async (c) => {
+    const page = c.ann;
+    await page.goto('/ledger');
+    await page.getByRole('heading', { name: 'Ledger' }).waitFor();
+    for (const by of ['By transfer', 'By person']) {
+      await page.getByRole('link', { name: by }).click();
+      await page.locator('[aria-current=page]', { hasText: by }).waitFor();
+    }
+    for (const began = Date.now(); await page.locator('.ledger tbody tr').count() === 0; await page.reload()) {
+      holds(Date.now() - began < 15000, 'what was downloaded is in the ledger'); // it is written down every few seconds
+      await page.waitForTimeout(300);
+    }
+    holds(/100 % from the server/.test(await page.locator('.bar').first().getAttribute('aria-label')), 'a browser got it all from the server');
+    await c.stage.look(page, 'the ledger', 'ledger');
   }],
 
   ['a second person is invited and sees only what is granted', async (c) => {

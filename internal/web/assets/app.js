@@ -114,9 +114,9 @@ localTimes(document);
 
 // --- what stands behind the # of a link was sent to nobody; tandem needs it to do without the server.
 
-const command = document.querySelector('[data-whole]');
-if (command && /^#(tandem:[\w-]+|magnet:\?[\w%:&=.~-]+)$/.test(location.hash)) { // nothing that a shell would read
-  command.textContent = `tandem get '${command.dataset.whole}${location.hash}'`;
+const commands = document.getElementById('commands');
+if (commands && /^#(tandem:[\w-]+|magnet:\?[\w%:&=.~-]+)$/.test(location.hash)) { // nothing that a shell would read
+  document.getElementById('by-tandem').value = `tandem get '${commands.dataset.link}${location.hash}'`;
 }
 
 // --- messages without a way back go by themselves.
