@@ -203,7 +203,9 @@ func TestALinkAheadOfItsContent(t *testing.T) {
 		path, text string
 		pending    bool
 	}{
-		{"new/trip 2026/a", "one", true}, {"new/trip 2026/b/c", "other", true}, {"new/trip 2026/b/d", "", true},
+		{"new/trip 2026/a", "one", true},
+		{"new/trip 2026/b/c", "other", true},
+		{"new/trip 2026/b/d", "", true},
 		{"new/trip 2026/b/c", "two", true},
 	}
 	for _, step := range steps {

@@ -43,13 +43,15 @@ func (t keepers) Keepers(limit int) ([]catalog.Keeper, error) {
 
 const keptColumns = `node, link, share, size, since`
 
-func readKept(r row, k *catalog.Kept) error { return r.to(&k.Node, &k.Link, &k.Share, &k.Size, &k.Since) }
+func readKept(r row, k *catalog.Kept) error {
+	return r.to(&k.Node, &k.Link, &k.Share, &k.Size, &k.Since)
+}
 
 func (t keepers) Keep(k catalog.Kept) error {
 	if _, err := t.Keeper(k.Node); err != nil {
 		return err
 	}
-	if _, err := (links{t.tx}).Link(k.Link); err != nil {
+	if _, err := links(t).Link(k.Link); err != nil {
 		return err
 	}
 	_, err := t.exec(`INSERT INTO kept (node, link, share, size, since) VALUES (?, ?, ?, ?, ?)

@@ -18,7 +18,7 @@ func (t layers) SetLayer(root content.Hash, pieceLength int64, layer []byte) err
 	if len(layer) == 0 || len(layer)%len(content.Hash{}) != 0 {
 		return fault.Errorf(fault.Invalid, "content %x: a piece layer of %d bytes", root[:4], len(layer))
 	}
-	if _, err := (contents{t.tx}).Content(root); err != nil {
+	if _, err := contents(t).Content(root); err != nil {
 		return err
 	}
 	_, err := t.exec(`INSERT INTO layers (root, piece, layer) VALUES (?, ?, ?)
