@@ -48,7 +48,7 @@ func flash(ctx context.Context, b *bench) (*figures, error) {
 	}
 	defer m.close()
 	o, err := startAt(ctx, host, "127.0.0.1:7780", filepath.Join(dir, "server"), file,
-		"--origin-rate", "5Mbit", "--public-url", "http://"+host.Addr.String(), "--trusted-proxy", "127.0.0.0/8,"+host.Addr.String())
+		"--origin-rate", "5Mbit", "--public-url", "http://"+host.Addr.String(), "--trusted-proxy", "127.0.0.0/8")
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,15 @@ func flash(ctx context.Context, b *bench) (*figures, error) {
 // sampler looks at a count of bytes.
 type sampler struct {
 	stop, done chan struct{}
-	sent       []int64 // every step
+	sent       []sample // about every step: a busy machine is late
 	err        error
+}
+
+// sample is a count that was taken between two moments: on a busy machine they
+// are apart.
+type sample struct {
+	before, after time.Time
+	bytes         int64
 }
 
 const step = 100 * time.Millisecond
@@ -102,12 +109,13 @@ func watch(count func() (int64, error)) *sampler {
 		t := time.NewTicker(step)
 		defer t.Stop()
 		for {
+			before := time.Now()
 			n, err := count()
 			if err != nil {
 				w.err = err
 				return
 			}
-			w.sent = append(w.sent, n)
+			w.sent = append(w.sent, sample{before, time.Now(), n})
 			select {
 			case <-t.C:
 			case <-w.stop:
@@ -118,13 +126,17 @@ func watch(count func() (int64, error)) *sampler {
 	return w
 }
 
-// most ends the watch and returns the most bytes in any time of that length.
+// most ends the watch and returns the most bytes between two samples that are
+// certainly no longer apart than the window.
 func (w *sampler) most(window time.Duration) (int64, error) {
 	close(w.stop)
 	<-w.done
-	k, most := int(window/step), int64(0)
-	for i, n := range w.sent {
-		most = max(most, n-w.sent[max(0, i-k)])
+	most, from := int64(0), 0
+	for _, s := range w.sent {
+		for s.after.Sub(w.sent[from].before) > window {
+			from++
+		}
+		most = max(most, s.bytes-w.sent[from].bytes)
 	}
 	return most, w.err
 }

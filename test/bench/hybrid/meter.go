@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -31,6 +32,7 @@ func startMeter(host *real.Host, port int, backend string) (*meter, error) {
 	to := &url.URL{Scheme: "http", Host: backend}
 	m.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: &httputil.ReverseProxy{
 		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // of clients that leave
 		Transport: &http.Transport{
 			DialContext:        func(context.Context, string, string) (net.Conn, error) { return host.Dial(backend) },
 			DisableCompression: true, MaxIdleConnsPerHost: 256,
