@@ -37,13 +37,27 @@ func newCrowd(w *world, tor *metainfo.Torrent, data []byte, cfg admission.Config
 }
 
 // add makes a node that fetches from the server and the others.
-func (c *crowd) add(up int) *node {
+func (c *crowd) add(up int, more ...func(*Config)) *node {
 	o := &admitted{c: c}
-	n := c.w.prepare(c.tor, nil, with(linkShare(c.tor, 7, true), from(o)))
+	n := c.w.prepare(c.tor, nil, with(append(more, linkShare(c.tor, 7, true), from(o))...))
 	n.slowly(up)
 	o.n = n
 	c.nodes = append(c.nodes, n)
 	return n
+}
+
+// start runs the nodes, which know each other.
+func (c *crowd) start() {
+	var addrs []netip.AddrPort
+	for _, n := range c.nodes {
+		n.run()
+		addrs = append(addrs, n.at())
+	}
+	for i, n := range c.nodes {
+		n.AddPeers("server", slices.Delete(slices.Clone(addrs), i, i+1)...)
+	}
+	c.join()
+	c.w.every(200*time.Millisecond, c.join)
 }
 
 // join has every node take part, as package node does.
@@ -197,16 +211,7 @@ func TestACrowdAtARealServerFinishesNearTheBound(t *testing.T) {
 				for range many {
 					s.add(ui)
 				}
-				var addrs []netip.AddrPort
-				for _, n := range s.nodes {
-					n.run()
-					addrs = append(addrs, n.at())
-				}
-				for i, n := range s.nodes {
-					n.AddPeers("server", slices.Delete(slices.Clone(addrs), i, i+1)...)
-				}
-				s.join()
-				w.every(200*time.Millisecond, s.join)
+				s.start()
 				began := time.Now()
 				for _, n := range s.nodes {
 					n.finishes(5 * time.Minute)
@@ -225,4 +230,38 @@ func TestACrowdAtARealServerFinishesNearTheBound(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two local networks, each behind one line, with the server outside of both: content
+// crosses each line about once, in both directions together, and is passed on
+// inside.
+func TestContentEntersALANOnce(t *testing.T) {
+	const size, each = 8 << 20, 4
+	files := testFiles(size)
+	bubble(t, func(t *testing.T, w *world) {
+		tor := makeTorrent(t, forms[1], 64<<10, files, false)
+		s := newCrowd(w, tor, files[0], admission.Config{Uplink: 5e6})
+		var lans [2][]netip.Addr
+		for i := range 2 * each {
+			lans[i/each] = append(lans[i/each], netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}))
+		}
+		for i := range 2 * each {
+			s.add(12_500_000, nearby(lans[i/each]...))
+		}
+		s.start()
+		for _, n := range s.nodes {
+			n.finishes(5 * time.Minute)
+		}
+		for i := range lans {
+			var entered, inside int64
+			for _, n := range s.nodes[i*each : (i+1)*each] {
+				st := n.Status()
+				entered += st.FromOrigin + st.FromPeers - st.FromLAN
+				inside += st.FromLAN
+			}
+			if copies := float64(entered) / size; copies > 1.2 {
+				t.Errorf("%.2f copies entered, %.2f were passed on inside", copies, float64(inside)/size)
+			}
+		}
+	})
 }

@@ -41,6 +41,7 @@ type hybrid struct {
 	crowded   bool // the node said so last: the server has more to do than it can
 	sparing   bool
 	originSeq int
+	heldBack  []held // the first due first
 
 	joined map[string]*joining // finders, by name
 }

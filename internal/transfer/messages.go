@@ -87,7 +87,7 @@ func (t *Transfer) steer(c *conn, m *wire.Message) error {
 	case wire.NotInterested:
 		t.sw.PeerInterest(t.now, c.id, false)
 	case wire.Have:
-		t.sw.PeerHave(t.now, c.id, b.Piece)
+		t.peerHas(c, b.Piece)
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
 		return t.bitfield(c, m)
 	case wire.Request:

@@ -32,6 +32,7 @@ func (t *Transfer) tick() {
 		t.sw.Tick(t.now)
 	}
 	t.tickOrigins()
+	t.tellHeld()
 	t.pace.sample(t.now, t.fromPeers+t.fromOrigin)
 	for _, c := range t.conns {
 		if len(c.ctl) > 0 { // haves that found no company
