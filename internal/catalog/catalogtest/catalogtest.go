@@ -28,6 +28,7 @@ func Run(t *testing.T, open Open) {
 		{"audit", testAudit},
 		{"dump", testDump},
 		{"files", testFiles},
+		{"swarms", testSwarms},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}

@@ -121,6 +121,7 @@ func fill(t *testing.T, c catalog.Catalog) {
 		return nil
 	})
 	fillFiles(t, c, ann)
+	fillSwarms(t, c, ann)
 }
 
 func damagedDumps(t *testing.T, open Open) {

@@ -250,16 +250,24 @@ func (m *memory) uploadsOf(user catalog.UserID) []catalog.Upload {
 // --- links
 
 func (m *memory) createLink(id catalog.LinkID, l catalog.Link) (catalog.LinkID, error) {
-	n, err := known(m.nodes, l.Node)
-	if err != nil {
-		return 0, err
+	if l.Pending != "" {
+		if _, err := known(m.collections, l.Collection); err != nil {
+			return 0, err
+		}
+		l.Node = 0
+	} else {
+		n, err := known(m.nodes, l.Node)
+		if err != nil {
+			return 0, err
+		}
+		l.Collection = n.Collection
 	}
 	for _, other := range m.links {
 		if other.Token == l.Token {
 			return 0, fault.Exists
 		}
 	}
-	l.ID, l.Collection, l.Downloads, l.Bytes = id, n.Collection, 0, 0
+	l.ID, l.Downloads, l.Bytes = id, 0, 0
 	m.links[id] = &l
 	return id, nil
 }

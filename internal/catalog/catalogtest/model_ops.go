@@ -26,7 +26,7 @@ func (h *history) operation() {
 	uploads := []func(){h.createUpload, h.createUpload, h.createUpload, h.take, h.save, h.save, h.finish, h.deleteUpload}
 	links := []func(){
 		h.createLink, h.updateLink, h.beginDownload, h.beginDownload, h.continueDownload, h.continueDownload,
-		h.countDownloads, h.addBytes, h.setTorrent,
+		h.countDownloads, h.addBytes, h.setTorrent, h.chargeDownload, h.settleLink,
 	}
 	sometimes := h.rarely("anyway", 10)
 	if !slices.ContainsFunc(slices.Collect(maps.Values(h.m.nodes)), inTrash) && !sometimes {
@@ -323,6 +323,7 @@ func (h *history) someLink() catalog.Link {
 	if h.pick("revoked", 5) == 0 {
 		l.Revoked = h.now
 	}
+	l.Copies = h.pick("copies", 3)
 	return l
 }
 
@@ -332,6 +333,10 @@ func (h *history) createLink() {
 	l.Token, l.Kind, l.Node = "t"+number(h.serial), catalog.UploadLink, h.node()
 	l.Audience, l.By, l.Created = peer.Public, 1, h.now
 	l.Torrent = catalog.TorrentState(h.pick("torrent", 2))
+	l.V1 = h.pick("v1", 2) == 1
+	if h.pick("pending", 3) == 0 {
+		l.Pending, l.Collection = h.name(), h.collection()
+	}
 	if h.pick("same token", 10) == 0 {
 		l.Token = h.token()
 	}

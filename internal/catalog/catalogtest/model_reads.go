@@ -173,6 +173,7 @@ func (h *history) readLinks() {
 	limit := h.limit()
 	list, err = h.tx.Links.TorrentsWanted(limit)
 	agree(h, "torrents wanted", list, err, h.m.torrentsWanted(limit), nil)
+	h.readSwarmLinks(limit)
 	torrent, err := h.tx.Links.Torrent(id)
 	wantTorrent, wantErr := h.m.torrent(id)
 	agree(h, "torrent", torrent, err, wantTorrent, wantErr)
