@@ -141,7 +141,7 @@ func (a *app) showLink(ctx context.Context, r *remote, v api.Link, draw bool) er
 	}
 	a.print(v, whole)
 	if short := v.Copies - v.Holders; short > 0 && !a.json {
-		a.notice(fmt.Sprintf("%s of %d wanted: see that nodes keep it: tandem keep LINK --for 30d", plural(v.Holders, "copy"), v.Copies))
+		a.notice(fmt.Sprintf("of %d copies wanted there are %d: have nodes keep it with: tandem keep LINK --for 30d", v.Copies, v.Holders))
 	}
 	return nil
 }

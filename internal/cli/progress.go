@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -111,10 +112,10 @@ func (t *textReporter) Upload(s node.Snapshot) {
 	switch u := s.Upload; u.State {
 	case "stored":
 		t.Close()
-		fmt.Fprintf(t.err, "stored on %s; serving it to others too; stop with Ctrl-C\n", clean(s.Server))
+		fmt.Fprintf(t.err, "stored on %s; serving it to others too; stop with Ctrl-C\n", serverOf(s))
 	case "failed":
 		t.Close()
-		fmt.Fprintf(t.err, "warning: the upload to %s failed: %s; peers are still served from here\n", clean(s.Server), clean(u.Error))
+		fmt.Fprintf(t.err, "warning: the upload to %s failed: %s; peers are still served from here\n", serverOf(s), clean(u.Error))
 	default:
 		t.draw("uploading", u.Done, u.Total, plural(len(s.Peers), "peer"))
 	}
@@ -128,13 +129,16 @@ func (t *textReporter) Offer(s node.Snapshot) {
 	}
 }
 
+// serverOf names the server of an item.
+func serverOf(s node.Snapshot) string { return clean(cmp.Or(s.Server, "the server")) }
+
 // offerText says what a server makes of an offer of room.
 func offerText(s node.Snapshot) string {
 	o := s.Offer
 	if o == nil {
-		return "offering room to " + clean(s.Server)
+		return "offering room to " + serverOf(s)
 	}
-	line := fmt.Sprintf("offering %s to %s: %s kept, %s used", bytesText(o.Space), clean(s.Server), plural(o.Kept, "share"), bytesText(o.Used))
+	line := fmt.Sprintf("offering %s to %s: %s kept, %s used", bytesText(o.Space), serverOf(s), plural(o.Kept, "share"), bytesText(o.Used))
 	if o.State != "offered" {
 		line += "; " + o.State
 	}
