@@ -166,6 +166,11 @@ type OriginStatus struct {
 }
 
 // Status is a snapshot.
+//
+// Best compares the payload accepted from Started to Completed, per second, with
+// what the limit that bound the transfer let through at best: the highest rate of
+// any second of it, or the down limit if that is what bound. A transfer of
+// less than two seconds does not tell.
 type Status struct {
 	State      State
 	Name       string

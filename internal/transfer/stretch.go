@@ -130,7 +130,7 @@ func (t *Transfer) ask(o *origin) {
 			return
 		}
 		o.pending, o.since = rest, t.now
-		t.begin1(&stretch{o: o, blocks: run})
+		t.startStretch(&stretch{o: o, blocks: run})
 	}
 }
 
@@ -191,8 +191,8 @@ func (t *Transfer) offset(b swarm.Block) int64 {
 	return int64(b.Piece)*t.manifest.PieceLength + int64(b.Begin)
 }
 
-// begin1 starts the reader of a stretch.
-func (t *Transfer) begin1(s *stretch) {
+// startStretch starts the reader of a stretch.
+func (t *Transfer) startStretch(s *stretch) {
 	s.left, s.dropped = len(s.blocks), make([]bool, len(s.blocks))
 	s.ctx, s.cancel = context.WithCancel(t.ctx)
 	s.waits.Store(t.now.UnixNano())

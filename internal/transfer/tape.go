@@ -135,10 +135,10 @@ func (t *Transfer) askForwards(o *origin) {
 	if !whole {
 		b := o.pending[0]
 		o.pending = slices.Delete(o.pending, 0, 1)
-		t.begin1(&stretch{o: o, blocks: []swarm.Block{b}, skip: true})
+		t.startStretch(&stretch{o: o, blocks: []swarm.Block{b}, skip: true})
 		return
 	}
-	t.begin1(&stretch{o: o, tape: newTape(file, t.manifest.Files[file].Offset)})
+	t.startStretch(&stretch{o: o, tape: newTape(file, t.manifest.Files[file].Offset)})
 	t.askForwards(o)
 }
 
