@@ -49,6 +49,7 @@ type fakeOrigin struct {
 	newer   bool // it has other content by now
 	prepare int  // joins answered by "being made"
 	swarm   bool
+	hidden  bool // nodes are not told of each other
 	sent    int64
 	most    int64         // bytes of content, then silence; negative: no limit
 	silent  chan struct{} // closed at that point
@@ -178,16 +179,6 @@ func (f *fakeOrigin) capability(node peer.ID) []byte {
 	return doc
 }
 
-// deny takes everything of its source back.
-func (f *fakeOrigin) deny() {
-	d := capability.Denial{Server: f.id, Source: f.source, Issued: f.clock().Add(time.Second), NotAfter: f.clock().Add(48 * time.Hour)}
-	doc, err := d.Sign(f.key)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.change(func() { f.denials = append(f.denials, doc) })
-}
-
 func (f *fakeOrigin) ticket() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -252,7 +243,7 @@ func (f *fakeOrigin) join(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for id, other := range f.members {
-		if id != j.Node {
+		if id != j.Node && !f.hidden {
 			a.Peers = append(a.Peers, other.Addrs...)
 		}
 	}

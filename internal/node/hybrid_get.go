@@ -120,7 +120,7 @@ func (n *Node) ask(ctx context.Context, at *place, known bool, w Watch) (api.Swa
 				told = true
 				w.warn(at.host() + " prepares it; this may take a while for large files")
 			}
-		case away(err) && !known && time.Since(began) < firstPatience:
+		case away(err) && !known && time.Since(began) < n.patience:
 		default:
 			return a, err
 		}

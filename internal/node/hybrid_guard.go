@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -20,17 +19,21 @@ import (
 // maxFresh bounds the denials that wait to be passed on.
 const maxFresh = 64
 
+// maxRead bounds the documents whose meaning is remembered.
+const maxRead = 1024
+
 // guard judges what peers of one share show, and holds what we show ourselves.
 type guard struct {
 	a     *authority
 	terms capability.Terms
 	self  peer.ID
 
-	mu    sync.Mutex            // guards the fields below
-	doc   []byte                // ours; nil: none yet
-	own   capability.Capability // what doc says
-	fresh [][]byte              // denials to be passed on
-	news  chan struct{}         // holds one when there is anything new
+	mu    sync.Mutex                       // guards the fields below
+	doc   []byte                           // ours; nil: none yet
+	own   capability.Capability            // what doc says
+	fresh [][]byte                         // denials to be passed on
+	news  chan struct{}                    // holds one when there is anything new
+	read  map[string]capability.Capability // documents that were read, by their text
 }
 
 var _ transport.Guard = (*guard)(nil)
@@ -38,7 +41,7 @@ var _ transport.Guard = (*guard)(nil)
 // newGuard makes the guard of a share. It is told of denials until end.
 func (n *Node) newGuard(server peer.ID, share content.Hash, audience peer.Audience) *guard {
 	g := &guard{
-		a: n.authority(server), self: n.ID(), news: make(chan struct{}, 1),
+		a: n.authority(server), self: n.ID(), news: make(chan struct{}, 1), read: map[string]capability.Capability{},
 		terms: capability.Terms{Server: server, Share: share, Audience: audience},
 	}
 	g.a.mu.Lock()
@@ -81,15 +84,39 @@ func (g *guard) Check(node peer.ID, doc []byte) error {
 // judge is Check for any node, ourselves too. That it was issued is the server's word on the time, whatever
 // else is wrong with a document.
 func (g *guard) judge(node peer.ID, doc []byte) error {
-	var denials iter.Seq[capability.Denial]
-	if v, err := capability.Parse(doc, g.a.server); err == nil {
-		if c, ok := v.(capability.Capability); ok {
-			g.a.reaches(c.Issued)
-			denials = g.a.of(c.Source)
-		}
+	c, ok := g.parsed(doc)
+	if !ok {
+		_, err := g.terms.Check(node, doc, capability.Fetch, g.a.now(), nil)
+		return err
 	}
-	_, err := g.terms.Check(node, doc, capability.Fetch, g.a.now(), denials)
-	return err
+	return g.terms.Allow(c, node, capability.Fetch, g.a.now(), g.a.of(c.Source))
+}
+
+// parsed returns what a document that the server really signed says. Documents are judged again every second,
+// their signatures not.
+func (g *guard) parsed(doc []byte) (capability.Capability, bool) {
+	if len(doc) > capability.MaxSize {
+		return capability.Capability{}, false
+	}
+	key := string(doc)
+	g.mu.Lock()
+	c, ok := g.read[key]
+	g.mu.Unlock()
+	if ok {
+		return c, true
+	}
+	v, err := capability.Parse(doc, g.a.server)
+	if c, ok = v.(capability.Capability); err != nil || !ok {
+		return c, false
+	}
+	g.a.reaches(c.Issued)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.read) >= maxRead {
+		clear(g.read)
+	}
+	g.read[key] = c
+	return c, true
 }
 
 // accept makes doc ours if it is newer than what we have and really is for this share and node. The error says

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"tandem/internal/fault"
@@ -86,8 +87,22 @@ func same(t *testing.T, dir, name string, want []byte) {
 	}
 }
 
-func TestEveryLinkOfARealServer(t *testing.T) {
+func TestWithARealServer(t *testing.T) {
 	h := newHub(t)
+	t.Run("every link", func(t *testing.T) { h.in(t).everyLink() })
+	t.Run("a share through it", func(t *testing.T) { h.in(t).share() })
+	t.Run("its revocation and its end", func(t *testing.T) { h.in(t).end() })
+}
+
+// in returns h for a part of a test.
+func (h *hub) in(t *testing.T) *hub {
+	out := *h
+	out.t = t
+	return &out
+}
+
+func (h *hub) everyLink() {
+	t := h.t
 	data := noise(700_000)
 	h.put("one.bin", data)
 	h.put("box/a b.bin", data[:100_000])
@@ -146,8 +161,8 @@ func TestEveryLinkOfARealServer(t *testing.T) {
 	}
 }
 
-func TestARealServersEndAndItsRevocation(t *testing.T) {
-	h := newHub(t)
+func (h *hub) end() {
+	t := h.t
 	data := noise(400_000)
 	h.put("one.bin", data)
 	l := h.link(api.NewLink{Path: "one.bin"})
@@ -179,10 +194,10 @@ func TestARealServersEndAndItsRevocation(t *testing.T) {
 	}
 }
 
-func TestAShareThroughAServer(t *testing.T) {
-	h := newHub(t)
+func (h *hub) share() {
+	t := h.t
 	data := noise(3 << 20)
-	path := filepath.Join(t.TempDir(), "one.bin")
+	path := filepath.Join(t.TempDir(), "new.bin")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -195,27 +210,28 @@ func TestAShareThroughAServer(t *testing.T) {
 	o := GetOptions{Source: link, Dir: t.TempDir()}
 	got := begin(t, testNode(t, nil), o)
 	await(t, "completion", got.Completed(), got)
-	same(t, o.Dir, "one.bin", data)
+	same(t, o.Dir, "new.bin", data)
 	eventually(t, "it is stored", func() bool { s := it.Status(); return s.Upload != nil && s.Upload.State == uploadStored })
-	e, err := h.c.In("c").Stat(t.Context(), "one.bin")
+	e, err := h.c.In("c").Stat(t.Context(), "new.bin")
 	if err != nil || e.Size != int64(len(data)) {
 		t.Errorf("on the server: %+v, %v", e, err)
 	}
 	eventually(t, "its link is like any other", func() bool {
 		list, err := h.c.Links(t.Context(), "c")
-		if err != nil || len(list) != 1 {
+		at := slices.IndexFunc(list, func(l api.Link) bool { return l.Path == "new.bin" })
+		if err != nil || at < 0 {
 			t.Fatalf("the links are %+v, %v", list, err)
 		}
-		return !list[0].Pending
+		return !list[at].Pending
 	})
 	it.Stop()
 	await(t, "the end", it.Done(), it)
 	o.Dir, o.Via = t.TempDir(), transfer.ViaServer
 	got = begin(t, testNode(t, nil), o)
 	await(t, "completion from the server", got.Completed(), got)
-	same(t, o.Dir, "one.bin", data)
+	same(t, o.Dir, "new.bin", data)
 	t.Run("again it has the same link", func(t *testing.T) {
-		it, err := n.Share(t.Context(), ShareOptions{Path: path, Audience: 2, Server: h.as, To: "c/one.bin"}, Watch{})
+		it, err := n.Share(t.Context(), ShareOptions{Path: path, Audience: 2, Server: h.as, To: "c/new.bin"}, Watch{})
 		if err != nil || it.Status().Link != link {
 			t.Errorf("%v, %s, want %s", err, it.Status().Link, link)
 		}

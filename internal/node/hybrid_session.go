@@ -22,8 +22,9 @@ const (
 	leaveTime   = 100 * time.Millisecond
 	firstRetry  = 500 * time.Millisecond
 	mostRetry   = 15 * time.Second
-	refusedWait = time.Minute // until asking again what was refused
-	eagerWait   = 250 * time.Millisecond
+	refusedWait = time.Minute           // until asking again what was refused
+	eagerWait   = 20 * time.Millisecond // after news; longer each time that answers come at once
+	heldFor     = 200 * time.Millisecond
 	renewedBy   = 10 * time.Minute // a capability that lasts longer by this is written down
 )
 
@@ -48,6 +49,7 @@ type session struct {
 	err     error         // of the last join
 	joined  bool          // the server knows us
 	seen    int64
+	quick   int // answers in a row that were not held
 	notice  string
 	holders int
 	upload  bool // the server lacks the content
@@ -155,11 +157,16 @@ func (s *session) pause(t *transfer.Transfer, a api.SwarmAnswer, took time.Durat
 	news := a.State != s.seen
 	s.seen = a.State
 	s.joined = true
-	s.mu.Unlock()
-	if news || took > time.Second {
+	defer s.mu.Unlock()
+	switch {
+	case took > heldFor:
+		s.quick = 0
 		return eagerWait
+	case news:
+		s.quick++
+		return min(eagerWait<<min(s.quick, 10), most)
 	}
-	return max(most-took, eagerWait)
+	return most
 }
 
 func finished(t *transfer.Transfer) bool { return isClosed(t.Completed()) }

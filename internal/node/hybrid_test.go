@@ -46,7 +46,7 @@ func TestAServerThatDies(t *testing.T) {
 				f := newFakeOrigin(t, audience, 1<<20)
 				o := f.options()
 				_, full := f.holder(o)
-				f.change(func() { f.most = f.sent + at*int64(len(f.content))/100 })
+				f.change(func() { f.most, f.hidden = f.sent+at*int64(len(f.content))/100, true })
 				o.Dir = t.TempDir()
 				n := testNode(t, nil)
 				if at == 0 {
@@ -57,6 +57,7 @@ func TestAServerThatDies(t *testing.T) {
 				if at > 0 {
 					await(t, "silence", f.silent, it)
 					f.kill()
+					it.t.AddPeers("test", full)
 				}
 				await(t, "completion", it.Completed(), it)
 				f.arrived(o.Dir)
@@ -86,7 +87,7 @@ func TestARestrictedGetGoesOnAfterTheServersEnd(t *testing.T) {
 	f := newFakeOrigin(t, peer.Network, 1<<20)
 	o := f.options()
 	_, full := f.holder(o)
-	f.change(func() { f.most = f.sent + int64(len(f.content))/2 })
+	f.change(func() { f.most, f.hidden = f.sent+int64(len(f.content))/2, true })
 	o.Dir = t.TempDir()
 	state := t.TempDir()
 	first := testNode(t, func(c *Config) { c.StateDir = state })
@@ -103,7 +104,9 @@ func TestARestrictedGetGoesOnAfterTheServersEnd(t *testing.T) {
 	if s := it.Status(); s.FromPeers == 0 {
 		t.Errorf("the last snapshot is %+v", s)
 	}
-	if _, err := testNode(t, nil).Get(t.Context(), o, Watch{}); !errors.Is(err, fault.Unreachable) {
+	stranger := testNode(t, nil)
+	stranger.patience = 0
+	if _, err := stranger.Get(t.Context(), o, Watch{}); !errors.Is(err, fault.Unreachable) {
 		t.Errorf("a node without a capability gets %v", err)
 	}
 }

@@ -84,6 +84,7 @@ type Node struct {
 	saving  sync.Mutex // one writer of the state file
 
 	clock    func() time.Time // for what signatures and networks are judged by
+	patience time.Duration    // with a server that has never answered
 	servers  authorities
 	vicinity vicinity
 }
@@ -127,7 +128,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Log, identity: id,
 		up: limiter(cfg.Up), down: limiter(cfg.Down),
-		trackers: tracker.NewLimit(50), clock: cfg.Now,
+		trackers: tracker.NewLimit(50), clock: cfg.Now, patience: firstPatience,
 		net: tcp.New(tcp.Config{
 			Encryption: cfg.Encryption, TLS: &tlspeer.Config{Identity: id}, Log: cfg.Log,
 		}),
