@@ -29,11 +29,11 @@ import (
 	"tandem/internal/peer"
 )
 
-// Chunk is the most that is granted at a time while there is a budget, and what the
-// budget may be ahead. Without one a grant may be as long as freely.
+// Chunk is the most that is granted at a time while there is a budget. Without one a
+// grant may be as long as freely.
 const (
 	Chunk  = 64 << 10
-	freely = 1 << 20
+	freely = 256 << 10
 )
 
 // What the rules go by.

@@ -237,6 +237,9 @@ func TestOverTheBudget(t *testing.T) {
 	for i := range 4 {
 		d.report(i, 0)
 	}
+	before := d.browse(9, 1<<30)
+	d.send(before, 256<<10) // what had not been used until now
+	d.Done(d.now, before, false)
 	busy := d.browse(1, 1<<20)
 	d.Take(d.now, busy, 1<<20)
 	if v := d.ask(1, 0, 0); v.ID == 0 {

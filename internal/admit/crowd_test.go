@@ -184,7 +184,6 @@ type node struct {
 	dies    float64
 	asking  map[int]bool
 	finish  time.Duration
-	streams int
 	over    bool
 }
 

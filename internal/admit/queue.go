@@ -88,7 +88,7 @@ func (o *Origin) Grants(now time.Time) (list []Grant, next time.Time) {
 			r.want = min(r.want, Chunk)
 		}
 		if rate > 0 && o.bucket.tokens < float64(r.want) {
-			return list, now.Add(seconds((float64(r.want)-o.bucket.tokens)/rate) + time.Millisecond)
+			return list, now.Add(seconds((float64(r.want)-o.bucket.tokens)/rate) + time.Microsecond)
 		}
 		heap.Pop(&o.ready)
 		if rate > 0 {
@@ -103,20 +103,26 @@ func (o *Origin) Grants(now time.Time) (list []Grant, next time.Time) {
 	return list, time.Time{}
 }
 
-// bucket is what may be sent now. It never holds more than a chunk, so that over
-// any time no more goes out than rate times that time and a chunk.
+// bucket is what may be sent now. What it holds at most makes up for being asked late, and is what
+// may go out over any time beside rate times that time.
 type bucket struct {
 	tokens float64
+	most   float64
 	at     time.Time
 }
 
+// late is how much later than it was to be an Origin may be asked without losing anything of a large budget.
+const late = 50 * time.Millisecond
+
 func (b *bucket) fill(now time.Time, rate float64) {
+	b.most = 2*Chunk + rate*late.Seconds()
 	if passed := now.Sub(b.at); passed > 0 && !b.at.IsZero() {
-		b.tokens = min(b.tokens+rate*passed.Seconds(), Chunk)
+		b.tokens += rate * passed.Seconds()
 	}
+	b.tokens = min(b.tokens, b.most)
 	if b.at.IsZero() || now.After(b.at) {
 		b.at = now
 	}
 }
 
-func (b *bucket) giveBack(n int) { b.tokens = min(b.tokens+float64(n), Chunk) }
+func (b *bucket) giveBack(n int) { b.tokens = min(b.tokens+float64(n), b.most) }

@@ -81,8 +81,8 @@ func (g *Gate) Run(ctx context.Context) error {
 			g.mu.Lock()
 			changed := g.origin.Tick(g.now())
 			g.mu.Unlock()
-			for _, hash := range changed {
-				g.s.SwarmChanged(hash)
+			for _, crowd := range changed {
+				g.s.SwarmChanged(crowd)
 			}
 		}
 	}
@@ -120,32 +120,32 @@ func (g *Gate) Admit(a Asked) (*Pass, *Elsewhere) {
 	return nil, &Elsewhere{Peers: g.s.SwarmAddrs(a.Share, v.Holders), Taken: v.Taken, After: v.After}
 }
 
-// Joined says that a node took part in a swarm, and how it is to get the content. The request was allowed by
-// JoinSwarm, which knew hash.
-func (g *Gate) Joined(hash content.Hash, r SwarmRequest) (swarm, spare bool) {
-	pieces, size, ok := g.s.SwarmShare(hash)
+// Joined says that a node took part in the swarm of a crowd, and how it is to get the content. The request was allowed by
+// JoinSwarm, which named the crowd.
+func (g *Gate) Joined(crowd content.Hash, r SwarmRequest) (swarm, spare bool) {
+	pieces, size, ok := g.s.SwarmShare(crowd)
 	g.mu.Lock()
 	now := g.now()
 	switch {
 	case r.Leave:
-		g.origin.Leave(now, hash, r.Node)
+		g.origin.Leave(now, crowd, r.Node)
 	case ok:
-		g.origin.Join(now, hash, admit.Node{ID: r.Node, Pieces: pieces, Size: size, Have: r.Have, Total: r.Total})
+		g.origin.Join(now, crowd, admit.Node{ID: r.Node, Pieces: pieces, Size: size, Have: r.Have, Total: r.Total})
 	}
-	swarm, spare = g.origin.Model(now, hash)
-	changed := g.origin.Changed(hash)
+	swarm, spare = g.origin.Model(now, crowd)
+	changed := g.origin.Changed(crowd)
 	g.mu.Unlock()
 	if changed {
-		g.s.SwarmChanged(hash)
+		g.s.SwarmChanged(crowd)
 	}
 	return swarm, spare
 }
 
 // Away says that a node hung up while it waited for news.
-func (g *Gate) Away(hash content.Hash, node peer.ID) {
+func (g *Gate) Away(crowd content.Hash, node peer.ID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.origin.Away(g.now(), hash, node)
+	g.origin.Away(g.now(), crowd, node)
 }
 
 // Waiting returns how many answers wait for their turn.

@@ -70,7 +70,7 @@ func (x *exchange) sendFile(c origin.Caller, at origin.Place, version catalog.Ve
 	if err := unchanged(x.r.Header, d.Version.Sum.Root); err != nil {
 		return errors.Join(err, d.Drop())
 	}
-	if answered, err := x.askGate(d.Version.Sum.Size); answered || err != nil {
+	if answered, err := x.askGate(c, d.Version.Sum.Size); answered || err != nil {
 		return errors.Join(err, d.Drop())
 	}
 	defer func() {

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"tandem/internal/metainfo"
 	"tandem/internal/origin/api"
 )
 
@@ -195,13 +197,22 @@ func TestPublicLink(t *testing.T) {
 	o := newHouse(t)
 	o.put("a.txt", "hello")
 	link, token := o.link(api.NewLink{Path: "a.txt", Audience: "public"})
-	if link.Audience != "public" || link.Torrent != "wanted" {
+	if link.Audience != "public" || link.Torrent != "made" || !strings.HasPrefix(link.Link, link.URL+"#magnet:?") {
 		t.Errorf("%+v", link)
 	}
+	file := o.do("", "GET", "/s/"+token+".torrent", nil).want(200).Body.Bytes()
+	m, err := metainfo.Parse(file)
+	if err != nil || len(m.Trackers) != 1 || m.Trackers[0][0] != "http://localhost/announce" ||
+		len(m.WebSeeds) != 1 || m.WebSeeds[0] != "http://localhost/s/"+token+"/download" {
+		t.Errorf("%v %+v", err, m)
+	}
+	// A large file is hashed by what runs beside the server, which does not here.
+	o.do("ann", "PUT", "collections/photos/content/large", sized{io.LimitReader(zeros{}, 5<<20), 5 << 20}).want(201)
+	link, token = o.link(api.NewLink{Path: "large", Audience: "public"})
 	r := o.do("", "GET", "/s/"+token+".torrent", nil)
 	r.problem(423, "busy")
-	if r.Header().Get("Retry-After") == "" {
-		t.Error("nobody says when to come again")
+	if r.Header().Get("Retry-After") == "" || link.Link != "" || link.Torrent != "wanted" {
+		t.Errorf("not made, %q, and nobody says when to come again", link.Link)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/origin"
 	"tandem/internal/origin/api"
@@ -18,6 +19,7 @@ import (
 type outgoing struct {
 	ctx   context.Context // ends with the request, and when its permission ends
 	asked origin.Asked
+	share content.Hash // that it is part of, for the ledger
 	pass  *origin.Pass // nil: before the first byte, of who is no node
 }
 
@@ -47,7 +49,7 @@ func (x *exchange) lets(c origin.Caller) (cut, done func()) {
 		gives := x.gives()
 		o.pass.Close(gives && x.broken == nil && x.sent >= o.asked.Bytes)
 		if gives && x.sent > 0 {
-			x.h.cfg.Server.Sent(c, o.asked.Share, o.asked.Node, x.sent)
+			x.h.cfg.Server.Sent(c, o.share, o.asked.Node, x.sent)
 		}
 	}
 }
@@ -143,11 +145,13 @@ func (x *exchange) copyOut(src io.Reader) (int64, error) {
 
 // askGate asks whether a node is to be given content of a file of size bytes; true: it was answered that it is to go
 // elsewhere. Others are always let in, with their first byte.
-func (x *exchange) askGate(size int64) (answered bool, _ error) {
+func (x *exchange) askGate(c origin.Caller, size int64) (answered bool, _ error) {
 	a, node, err := x.nodeAsks(size)
 	if err != nil || !node {
 		return false, err
 	}
+	x.out.share = a.Share
+	a.Share = x.h.cfg.Server.CrowdOf(c, a.Share)
 	x.out.asked = a
 	pass, elsewhere := x.h.cfg.Gate.Admit(a)
 	if elsewhere != nil {

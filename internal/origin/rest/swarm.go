@@ -5,6 +5,9 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"tandem/internal/fault"
@@ -48,12 +51,40 @@ func (x *exchange) joinSwarm() error {
 	}
 	if err != nil {
 		if x.r.Context().Err() != nil && x.h.cfg.Now().Sub(x.begun) >= hungUp {
-			x.h.cfg.Gate.Away(r.InfoHash, r.Node)
+			x.h.cfg.Gate.Away(x.h.cfg.Server.CrowdOf(c, r.InfoHash), r.Node)
 		}
 		return err
 	}
-	st.Swarm, st.Spare = x.h.cfg.Gate.Joined(st.InfoHash, r)
+	st.Swarm, st.Spare = x.h.cfg.Gate.Joined(st.Crowd, r)
+	st.Files = slices.Clone(st.Files) // the server's own
+	for i, path := range st.Files {
+		st.Files[i] = x.contentPath(at, path)
+	}
 	return x.json(http.StatusOK, swarmShape(st, x.h.cfg.Now()))
+}
+
+// contentPath returns where, below the server, a file's content is: that of at, or one below it.
+func (x *exchange) contentPath(at origin.Place, below string) string {
+	token := x.r.PathValue("token")
+	switch {
+	case token != "" && below == "":
+		return "s/" + token + "/download"
+	case token != "":
+		return "s/" + token + "/files/" + escape(below)
+	}
+	if at.Path != "" && below != "" {
+		below = "/" + below
+	}
+	return strings.TrimPrefix(v1, "/") + "collections/" + url.PathEscape(at.Collection) + "/content/" + escape(at.Path+below)
+}
+
+// escape writes a path of names for a URL.
+func escape(path string) string {
+	names := strings.Split(path, "/")
+	for i, name := range names {
+		names[i] = url.PathEscape(name)
+	}
+	return strings.Join(names, "/")
 }
 
 // swarmRequest reads what a node says of itself.
