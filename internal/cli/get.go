@@ -20,6 +20,7 @@ type get struct {
 	o        node.GetOptions
 	from     fromServer
 	detach   bool
+	item     *node.Item // nil until it has begun here
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -127,6 +128,7 @@ func (g *get) start(c *cobra.Command) error {
 	}
 	return g.app.foreground(c, false, wait, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Get(c.Context(), g.o, watcher(r))
+		g.item = it
 		return it, hintLink(g.o.Source, err)
 	})
 }

@@ -72,7 +72,7 @@ func (g *get) fromServer(c *cobra.Command, source string) error {
 		return g.fetch(c, source)
 	case fault.KindOf(err) == fault.Unauthenticated && g.o.Password != "":
 		return withHint("ask who shared it for the password", err)
-	case err != nil && isUpload(c.Context(), g, source):
+	case err != nil && !errors.Is(err, context.Canceled) && g.isUpload(c.Context(), source):
 		return withHint("tandem put PATH URL", fault.Errorf(fault.Permission, "this link takes files and gives none"))
 	case err == nil && !g.detach:
 		g.emptyFolders(c, source)
@@ -124,8 +124,11 @@ func account(s savedServer) *node.Account {
 	return a
 }
 
+// courtesy bounds asking a server for what a get can do without.
+const courtesy = 2 * time.Second
+
 // isUpload reports whether a source is a link that gives nothing.
-func isUpload(ctx context.Context, g *get, source string) bool {
+func (g *get) isUpload(ctx context.Context, source string) bool {
 	server, token, ok := client.SplitLink(source)
 	if !ok {
 		return false
@@ -135,27 +138,35 @@ func isUpload(ctx context.Context, g *get, source string) bool {
 		return false
 	}
 	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, courtesy)
+	defer cancel()
 	shared, err := cl.By(token, g.o.Password).Shared(ctx)
 	return err == nil && shared.Kind == "upload"
 }
 
-// emptyFolders makes those that a torrent has no place for, as far as the server answers.
+// emptyFolders makes those that a torrent has no place for, if the server answers at once.
 func (g *get) emptyFolders(c *cobra.Command, source string) {
-	tree, e, done, err := g.find(c, source)
+	if g.item == nil || len(g.o.Select) > 0 {
+		return
+	}
+	last := g.item.Status()
+	root, err := os.OpenRoot(filepath.Join(g.o.Dir, cmp.Or(g.o.Name, last.Name)))
+	if err != nil {
+		return // a file
+	}
+	defer root.Close()
+	if !served(last) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), courtesy)
+	defer cancel()
+	tree, e, done, err := g.find(ctx, c, source)
 	if err != nil {
 		return
 	}
 	defer done()
-	if e.Kind != "folder" || len(g.o.Select) > 0 {
-		return
-	}
-	root, err := os.OpenRoot(filepath.Join(g.o.Dir, cmp.Or(g.from.name, e.Name)))
-	if err != nil {
-		return
-	}
-	defer root.Close()
 	below := strings.Trim(e.Path, "/")
-	_ = tree.Walk(c.Context(), e.Path, func(at api.Entry) error {
+	_ = tree.Walk(ctx, e.Path, func(at api.Entry) error {
 		if rel := strings.Trim(strings.TrimPrefix(at.Path, below), "/"); at.Kind == "folder" && rel != "" {
 			_ = root.MkdirAll(filepath.FromSlash(rel), 0o755)
 		}
@@ -188,7 +199,7 @@ func (g *get) plain(c *cobra.Command, source string) error {
 
 // fetch gets a source from a server by plain HTTP, and leaves what is there already.
 func (g *get) fetch(c *cobra.Command, source string) error {
-	tree, e, done, err := g.find(c, source)
+	tree, e, done, err := g.find(c.Context(), c, source)
 	if err != nil {
 		return err
 	}
@@ -202,16 +213,16 @@ func (g *get) fetch(c *cobra.Command, source string) error {
 }
 
 // find asks the server for what a source is. done is to be called in the end.
-func (g *get) find(c *cobra.Command, source string) (tree client.Tree, e api.Entry, done func(), err error) {
+func (g *get) find(ctx context.Context, c *cobra.Command, source string) (tree client.Tree, e api.Entry, done func(), err error) {
 	if server, token, ok := client.SplitLink(source); ok {
-		return g.findLink(c.Context(), server, token)
+		return g.findLink(ctx, server, token)
 	}
 	r, s, err := g.app.at(c, source)
 	if err != nil {
 		return tree, e, nil, err
 	}
 	tree = r.In(s.collection)
-	if e, err = tree.Stat(c.Context(), s.path); err != nil {
+	if e, err = tree.Stat(ctx, s.path); err != nil {
 		r.Close()
 		return tree, e, nil, err
 	}
