@@ -13,15 +13,9 @@ import (
 	"time"
 
 	"tandem/internal/metainfo"
-	"tandem/internal/origin"
 	"tandem/internal/origin/api"
 	"tandem/internal/peer"
 )
-
-// gated gives o a gate of a server with a budget.
-func (o *house) gated(b origin.Budget) {
-	o.Handler.cfg.Gate = origin.NewGate(o.server, b, nil)
-}
 
 func joining(n byte) api.SwarmJoin {
 	return api.SwarmJoin{Node: peer.ID{n}.String(), Port: 7000 + uint16(n)}
