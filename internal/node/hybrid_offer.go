@@ -49,7 +49,7 @@ func (n *Node) offer(ctx context.Context, o OfferOptions, w Watch, stood bool) (
 	}
 	it.record = record{Offer: &o}
 	it.mu.Lock()
-	it.offer = &OfferStatus{Space: o.Space, State: "offered"}
+	it.offer, it.server = &OfferStatus{Space: o.Space, State: "offered"}, (&place{c: c}).host()
 	it.mu.Unlock()
 	k.it = it
 	first, err := c.SetKeeper(ctx, k.offered(o.Space))

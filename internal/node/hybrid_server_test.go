@@ -2,15 +2,23 @@ package node
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"tandem/internal/fault"
 	"tandem/internal/origin/api"
 	"tandem/internal/origin/client"
+	"tandem/internal/peer"
 	"tandem/internal/transfer"
 )
 
@@ -91,6 +99,7 @@ func TestWithARealServer(t *testing.T) {
 	h := newHub(t)
 	t.Run("every link", func(t *testing.T) { h.in(t).everyLink() })
 	t.Run("a share through it", func(t *testing.T) { h.in(t).share() })
+	t.Run("an upload that breaks off", func(t *testing.T) { h.in(t).brokenUpload() })
 	t.Run("its revocation and its end", func(t *testing.T) { h.in(t).end() })
 }
 
@@ -174,7 +183,11 @@ func (h *hub) end() {
 		// The same content under another link has another secret, and so it is another share here.
 		it := begin(t, testNode(t, nil), GetOptions{Source: other.Link, KeepSeeding: Forever})
 		await(t, "completion", it.Completed(), it)
-		eventually(t, "the server knows it", func() bool { it.session.mu.Lock(); defer it.session.mu.Unlock(); return it.session.joined })
+		eventually(t, "the server holds its question", func() bool {
+			it.session.mu.Lock()
+			defer it.session.mu.Unlock()
+			return !it.session.asked.IsZero() && time.Since(it.session.asked) > 100*time.Millisecond
+		})
 		if err := h.c.RevokeLink(t.Context(), other.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +215,7 @@ func (h *hub) share() {
 		t.Fatal(err)
 	}
 	n := testNode(t, nil)
-	it, err := n.Share(t.Context(), ShareOptions{Path: path, Audience: 2, Server: h.as, To: "c/"}, Watch{})
+	it, err := n.Share(t.Context(), ShareOptions{Path: path, Audience: peer.Link, Server: h.as, To: "c/"}, Watch{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,15 +244,15 @@ func (h *hub) share() {
 	await(t, "completion from the server", got.Completed(), got)
 	same(t, o.Dir, "new.bin", data)
 	t.Run("again it has the same link", func(t *testing.T) {
-		it, err := n.Share(t.Context(), ShareOptions{Path: path, Audience: 2, Server: h.as, To: "c/new.bin"}, Watch{})
+		it, err := n.Share(t.Context(), ShareOptions{Path: path, Audience: peer.Link, Server: h.as, To: "c/new.bin"}, Watch{})
 		if err != nil || it.Status().Link != link {
 			t.Errorf("%v, %s, want %s", err, it.Status().Link, link)
 		}
 	})
 	for name, o := range map[string]ShareOptions{
-		"no place":     {Path: path, Audience: 2, Server: h.as},
-		"no server":    {Path: path, Audience: 2, To: "c"},
-		"to everybody": {Path: path, Audience: 1, Server: h.as, To: "c"},
+		"no place":     {Path: path, Audience: peer.Link, Server: h.as},
+		"no server":    {Path: path, Audience: peer.Link, To: "c"},
+		"to everybody": {Path: path, Audience: peer.Public, Server: h.as, To: "c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := n.Share(t.Context(), o, Watch{}); fault.KindOf(err) != fault.Invalid {
@@ -247,4 +260,98 @@ func (h *hub) share() {
 			}
 		})
 	}
+}
+
+// breaking passes connections on to a server, and cuts them all once, when enough has gone up.
+type breaking struct {
+	l    net.Listener
+	to   string
+	cut  int64
+	up   atomic.Int64
+	wait sync.WaitGroup
+
+	mu    sync.Mutex // guards the fields below
+	conns []net.Conn
+	done  bool
+}
+
+func (b *breaking) run() {
+	defer b.wait.Wait()
+	for {
+		in, err := b.l.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", b.to)
+		if err != nil {
+			_ = in.Close()
+			continue
+		}
+		b.mu.Lock()
+		b.conns = append(b.conns, in, out)
+		b.mu.Unlock()
+		b.wait.Go(func() { _, _ = io.Copy(io.MultiWriter(out, b), in); _ = out.Close() })
+		b.wait.Go(func() { _, _ = io.Copy(in, out); _ = in.Close() })
+	}
+}
+
+// Write counts what goes up.
+func (b *breaking) Write(p []byte) (int, error) {
+	if b.up.Add(int64(len(p))) > b.cut {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !b.done {
+			b.done = true
+			b.end()
+		}
+	}
+	return len(p), nil
+}
+
+// end closes all connections. b.mu is held.
+func (b *breaking) end() {
+	for _, c := range b.conns {
+		_ = c.Close()
+	}
+}
+
+func (h *hub) brokenUpload() {
+	t := h.t
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := noise(17 << 20)
+	b := &breaking{l: l, to: h.s.Addr.String(), cut: int64(len(data)) / 2}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.run()
+	}()
+	path := filepath.Join(t.TempDir(), "large.bin")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := testNode(t, nil)
+	it, err := n.Share(t.Context(), ShareOptions{
+		Path: path, Audience: peer.Link, To: "c/", Server: &Account{URL: "http://" + l.Addr().String(), Secret: h.as.Secret},
+	}, Watch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is stored", func() bool { return it.Status().Upload.State == uploadStored })
+	e, err := h.c.In("c").Stat(t.Context(), "large.bin")
+	if sum := fmt.Sprintf("%x", sha256.Sum256(data)); err != nil || e.SHA256 != sum {
+		t.Errorf("on the server: %+v, %v, want %s", e, err, sum)
+	}
+	if sent := b.up.Load(); sent > int64(len(data))*7/5 {
+		t.Errorf("%d bytes went up for %d: it began again", sent, len(data))
+	}
+	it.Stop()
+	await(t, "the end", it.Done(), it)
+	_ = l.Close()
+	b.mu.Lock()
+	b.end()
+	b.mu.Unlock()
+	<-ended
 }

@@ -49,7 +49,8 @@ type session struct {
 	err     error         // of the last join
 	joined  bool          // the server knows us
 	seen    int64
-	quick   int // answers in a row that were not held
+	quick   int       // answers in a row that were not held
+	asked   time.Time // since when the server holds our question; zero: it does not
 	notice  string
 	holders int
 	upload  bool // the server lacks the content
@@ -134,7 +135,9 @@ func (s *session) report(t *transfer.Transfer) api.SwarmJoin {
 	if !s.until.IsZero() {
 		j.Keep = s.until.Unix()
 	}
+	s.asked = time.Time{}
 	if s.joined {
+		s.asked = time.Now()
 		j.Wait = int(pollTime / time.Second)
 		if !finished(t) {
 			j.Wait = int(reportEvery / time.Second)

@@ -57,6 +57,7 @@ type Item struct {
 
 	upload *UploadStatus // of a share to a server
 	offer  *OfferStatus  // of an offer of room
+	server string        // its host
 }
 
 // newItem makes an item that is known to the node, so that nothing else takes

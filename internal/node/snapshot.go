@@ -132,7 +132,7 @@ func (it *Item) Status() Snapshot {
 	}
 	if it.offer != nil {
 		offer := *it.offer
-		s.Offer, s.State = &offer, StateOffered
+		s.Offer, s.State, s.Server = &offer, StateOffered, it.server
 	}
 	if it.session != nil {
 		it.session.tell(&s)
