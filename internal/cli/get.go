@@ -56,7 +56,7 @@ same stay, and different ones are not replaced without --force.`,
 	f.StringArrayVar(&g.o.Peers, "peer", nil, "also fetch from the node at `HOST:PORT`, may be repeated")
 	f.StringArrayVar(&g.o.Trackers, "tracker", nil, "also ask the tracker at `URL`, may be repeated")
 	f.Var(&g.keep, "keep-seeding", "serve on after completion for this long, such as 30m, or forever")
-	f.Var(&g.patience, "patience", "give up when nothing has come for this long, such as 10m, or forever wait")
+	f.Var(&g.patience, "patience", "give up when nothing has come for this long, such as 10m")
 	f.BoolVar(&g.detach, "detach", false, "hand the transfer to the running node and return; it serves on until stopped unless --keep-seeding says otherwise")
 	listenFlag(c)
 	g.serverFlags(c)

@@ -50,6 +50,8 @@ var special = []struct {
 	{node.ErrNodeRuns, "talk to it with: tandem status"},
 	{node.ErrSource, "give a ticket (tandem:...), a magnet link (magnet:?...) or the path of a .torrent file"},
 	{node.ErrExpired, "ask the sharer for a new ticket: tandem share PATH"},
+	{node.ErrRevoked, "ask who shared it for a new link; what is here already stays"},
+	{node.ErrPassword, "give it the link's password: --password-file FILE"},
 	{node.ErrNoSources, "ask the sharer to run: tandem share PATH, or name a node: --peer HOST:PORT"},
 	{node.ErrNoItem, "list what the node has with: tandem status"},
 	{node.ErrServerRuns, "one server can have a folder at a time; look at what runs with: tandem doctor --data DIR"},

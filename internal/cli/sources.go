@@ -96,9 +96,20 @@ func missingText(s node.Snapshot) string {
 		}
 	}
 	for _, o := range s.Origins {
-		text += "; the server " + clean(o.Name) + " had them, and is away"
+		text += "; the server " + clean(o.Name) + " " + whyNot(o.State)
 	}
 	return text
+}
+
+// whyNot says why a server that had the pieces does not give them.
+func whyNot(state string) string {
+	switch state {
+	case "changed":
+		return "has a newer version instead"
+	case "refused":
+		return "gives them to us no more"
+	}
+	return "had them, and is away"
 }
 
 func pieces(n int) string {

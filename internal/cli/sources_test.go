@@ -82,6 +82,10 @@ func TestMissingPiecesAreNamed(t *testing.T) {
 			t.Errorf("no %q in %q", want, got)
 		}
 	}
+	s.Origins[0].State = "changed"
+	if got := missingText(s); !strings.HasSuffix(got, "the server files.example has a newer version instead") {
+		t.Errorf("the file was replaced: %q", got)
+	}
 	s.Lost, s.Origins = nil, nil
 	for i := range 100 {
 		s.Lost = append(s.Lost, node.LostSnapshot{First: 2 * i, Last: 2 * i})
