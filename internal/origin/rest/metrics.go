@@ -24,6 +24,8 @@ type metrics struct {
 	slow     prometheus.Counter
 	cut      prometheus.Counter
 	panics   prometheus.Counter
+
+	elsewhere prometheus.Counter
 }
 
 // counters are a route's, looked up once.
@@ -32,7 +34,7 @@ type counters struct {
 	seconds prometheus.Observer
 }
 
-func newMetrics(r *prometheus.Registry, connections func() int) *metrics {
+func newMetrics(r *prometheus.Registry, connections, waiting func() int) *metrics {
 	own := r == nil
 	if own {
 		r = prometheus.NewRegistry()
@@ -60,10 +62,14 @@ func newMetrics(r *prometheus.Registry, connections func() int) *metrics {
 		slow:   counter("tandem_http_slow_connections_total", "Connections closed because the client moved too little."),
 		cut:    counter("tandem_http_cut_total", "Answers ended because the permission ended."),
 		panics: counter("tandem_http_panics_total", "Requests that met a fault of the program."),
+
+		elsewhere: counter("tandem_origin_elsewhere_total", "Requests for content whose node was pointed to others, or to a later time."),
 	}
 	r.MustRegister(m.requests, m.seconds, m.running, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tandem_http_connections", Help: "Open connections.",
-	}, func() float64 { return float64(connections()) }))
+	}, func() float64 { return float64(connections()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tandem_origin_waiting", Help: "Answers with content that wait for their turn.",
+	}, func() float64 { return float64(waiting()) }))
 	if own {
 		r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}

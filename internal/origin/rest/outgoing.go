@@ -215,6 +215,7 @@ func unchanged(h http.Header, root [32]byte) error {
 
 // pointElsewhere answers a node that is to fetch from peers, or later.
 func (x *exchange) pointElsewhere(e *origin.Elsewhere) error {
+	x.h.metrics.elsewhere.Inc()
 	out := api.Elsewhere{Peers: addrTexts(e.Peers), After: int(max(e.After.Milliseconds(), 1))}
 	if e.Taken != nil {
 		out.Taken = e.Taken.Bytes()

@@ -109,7 +109,7 @@ func New(cfg Config) (*Handler, error) {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
 	h.watch = newWatch(h.limits, func(*socket) { h.metrics.slow.Inc() })
-	h.metrics = newMetrics(cfg.Registry, h.watch.count)
+	h.metrics = newMetrics(cfg.Registry, h.watch.count, func() int { return h.cfg.Gate.Waiting() })
 	h.mount(routes())
 	return h, nil
 }
