@@ -46,6 +46,9 @@ type Capabilities interface {
 	Issue(from capability.Source, share content.Hash, node peer.ID, notAfter time.Time) error
 	// Issued returns until when node was last allowed; fault.NotFound.
 	Issued(from capability.Source, share content.Hash, node peer.ID) (time.Time, error)
+	// SourcesOf returns the sources, denied or not, by which node was allowed to take part in a share, and from which
+	// something is valid at now.
+	SourcesOf(share content.Hash, node peer.ID, now time.Time, limit int) ([]Source, error)
 	// Deny keeps the denial of a source; one that is denied already stays as it is.
 	Deny(from capability.Source, at time.Time, denial []byte) error
 	// Denials returns the denials that concern a share and are still of use at now, the newest first.

@@ -54,8 +54,6 @@ type SwarmState struct {
 	Next       time.Duration
 
 	Crowd content.Hash // names those among whom it goes, for Swarm* and a Gate
-
-	from catalog.Source // what its capability comes from
 }
 
 // joining is a node at the door: who asks, and for what, as decided in one transaction.
@@ -102,7 +100,7 @@ func restricted(l *catalog.Link) bool { return l.Password != "" || l.MaxDownload
 // JoinSwarm takes part in the swarm of what a link, or a place the caller may read, leads to now. It waits up to
 // r.Wait while nothing has changed since r.Seen. base is the URL under which the caller reaches the server, for what
 // the ticket names. fault.Precondition: the content is not r.InfoHash any more. fault.Busy: the metadata is
-// being made. It counts a download of a limited link once per node and day.
+// being made. It counts a download of a limited link once per node and day. Who may not any more is told by LastWord.
 func (s *Server) JoinSwarm(ctx context.Context, c Caller, at Place, r SwarmRequest, base string) (SwarmState, error) {
 	if r.Node.IsZero() {
 		return SwarmState{}, fault.Errorf(fault.Invalid, "join: no node")
@@ -111,16 +109,20 @@ func (s *Server) JoinSwarm(ctx context.Context, c Caller, at Place, r SwarmReque
 	if err != nil {
 		return SwarmState{}, err
 	}
-	var st SwarmState
+	var share, crowd content.Hash
 	over := time.NewTimer(min(r.Wait, swarmInterval))
 	defer over.Stop()
 	for first := true; ; first = false {
-		now, again, err := s.joinOnce(ctx, c, at, r, base, keys)
-		if err != nil && !first && accessEnded(err) {
-			return s.lastWord(ctx, st, r.Node)
+		st, again, err := s.joinOnce(ctx, c, at, r, base, keys)
+		if err != nil {
+			if !first { // it was there, and is not any more
+				r.InfoHash = share
+				s.leaves(crowd, r.Node)
+			}
+			return s.LastWord(ctx, r, err)
 		}
-		if st = now; err != nil || r.Leave || r.Wait <= 0 {
-			return st, err
+		if share, crowd = st.InfoHash, st.Crowd; r.Leave || r.Wait <= 0 {
+			return st, nil
 		}
 		var pace time.Duration
 		switch {
@@ -140,29 +142,68 @@ func (s *Server) JoinSwarm(ctx context.Context, c Caller, at Place, r SwarmReque
 	}
 }
 
-// lastWord answers a node whose access ended while it waited: it is to know what was taken back, and to tell others, for
-// whom this server may be out of reach.
-func (s *Server) lastWord(ctx context.Context, st SwarmState, node peer.ID) (SwarmState, error) {
-	s.leaves(st.Crowd, node)
-	var from catalog.Source
-	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-		from, err = tx.Capabilities.Source(st.from)
-		return err
-	})
-	if err == nil {
-		err = s.deny(ctx, []catalog.Source{from})
+// LastWord is for a node whose request to join was refused: when something that it was allowed in the share that it
+// names is taken back, the answer tells it, and through it others for whom this server may be out of reach. Otherwise it
+// returns refused.
+func (s *Server) LastWord(ctx context.Context, r SwarmRequest, refused error) (SwarmState, error) {
+	var st SwarmState
+	if !accessEnded(refused) || r.InfoHash.IsZero() || r.Node.IsZero() || r.Leave {
+		return st, refused
 	}
-	if err != nil && !errors.Is(err, fault.NotFound) { // the watch was there
+	keys, err := s.keys(ctx)
+	if err != nil {
 		return st, err
 	}
+	st = SwarmState{Server: keys.id, InfoHash: r.InfoHash, Crowd: r.InfoHash, Next: swarmInterval, State: s.now().UnixMicro()}
+	st.Audience = peer.Network
+	known, denied, err := s.deniedTo(ctx, r.InfoHash, r.Node)
+	if err == nil && !known { // it came with a ticket, if at all
+		st.Audience = peer.Link
+		_, denied, err = s.deniedTo(ctx, r.InfoHash, peer.ID{})
+	}
+	if err != nil {
+		return SwarmState{}, err
+	}
+	if !denied {
+		return SwarmState{}, refused
+	}
 	err = s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-		st.Denials, err = tx.Capabilities.Denials(st.InfoHash, s.now(), mostDenials)
+		st.Denials, err = tx.Capabilities.Denials(r.InfoHash, s.now(), mostDenials)
 		return err
 	})
-	st.Capability, st.Ticket, st.Peers, st.Torrent, st.Files = nil, "", nil, nil, nil
 	st.Time = s.now()
-	st.State++
 	return st, err
+}
+
+// deniedTo says whether node (zero: whoever holds a ticket) was allowed anything in a share, and whether some of that
+// is denied; it denies what is to be.
+func (s *Server) deniedTo(ctx context.Context, share content.Hash, node peer.ID) (known, denied bool, _ error) {
+	var bad []catalog.Source
+	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		bad, known, denied = nil, false, false
+		list, err := tx.Capabilities.SourcesOf(share, node, s.now(), mostDenials)
+		if err != nil {
+			return err
+		}
+		known = len(list) > 0
+		for _, src := range list {
+			good := src.Denied.IsZero()
+			if good {
+				if good, err = s.stands(tx, src); err != nil {
+					return err
+				}
+				if !good { // the watch was not there yet
+					bad = append(bad, src)
+				}
+			}
+			denied = denied || !good
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.deny(ctx, bad)
+	}
+	return known, denied, err
 }
 
 // accessEnded says whether err is that somebody may not, or may not any more.
@@ -199,7 +240,6 @@ func (s *Server) joinOnce(ctx context.Context, c Caller, at Place, r SwarmReques
 	st = SwarmState{
 		Server: keys.id, Time: s.now(), InfoHash: sh.hash, Audience: j.audience(), Name: sh.name,
 		Upload: j.pending, Next: swarmInterval, Crowd: s.CrowdOf(j.c, sh.hash),
-		from: sourceOf(j),
 	}
 	if r.Leave {
 		s.report(j, sh, r)

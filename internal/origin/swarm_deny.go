@@ -49,7 +49,11 @@ func (w *swarmWatch) wake() {
 const (
 	// lookAgain is how often all that is allowed is decided about though no access was changed: grants end by
 	// themselves, files are deleted.
-	lookAgain  = time.Minute
+	lookAgain = time.Minute
+	// clocksApart is how far the clocks of instances may be apart: what another signed just now is denied, too. Nothing
+	// that is allowed again is, since it comes from another source.
+	clocksApart = 2 * time.Second
+
 	sourcePage = 500
 	sweepSwarm = 10 * time.Minute
 )
@@ -160,7 +164,10 @@ func (s *Server) deny(ctx context.Context, bad []catalog.Source) error {
 			if good {
 				continue
 			}
-			d := capability.Denial{Server: keys.id, Source: src.ID, Issued: now, NotAfter: src.NotAfter.Add(time.Second)}
+			d := capability.Denial{Server: keys.id, Source: src.ID, Issued: now.Add(clocksApart), NotAfter: src.NotAfter.Add(time.Second)}
+			if d.NotAfter.Before(d.Issued) {
+				d.NotAfter = d.Issued
+			}
 			doc, err := d.Sign(keys.sign)
 			if err != nil {
 				return err

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -419,9 +420,53 @@ func TestWhoWaitsIsTold(t *testing.T) {
 		if ok(t, err); !denial.(capability.Denial).Denies(d.paper(news)) {
 			t.Fatal("the denial is another's")
 		}
+		// Who comes later is told as well, when it says of which share it knows; who never was there is not.
 		_, err = d.joins(c, Place{}, 1, nil)
+		want(t, err, fault.Gone)
+		knows := func(r *SwarmRequest) { r.InfoHash = last.InfoHash }
+		if st := d.joined(c, Place{}, 3, knows); len(st.Denials) != 1 || st.Capability != nil || st.Audience != peer.Link {
+			t.Fatalf("got %+v", st)
+		}
+		_, err = d.joins(c, Place{}, 3, func(r *SwarmRequest) { r.InfoHash = content.Hash{77} })
 		want(t, err, fault.Gone)
 		stop()
 		ok(t, <-done)
 	})
+}
+
+// A node that is refused is told what was taken back from it before the watch has looked, and by whom it was allowed;
+// another node's affairs are not its.
+func TestTheLastWord(t *testing.T) {
+	d := newDesk(t)
+	d.put("f", "text")
+	bob := d.hire("bob", policy.Reader)
+	ok(t, d.SetGrant(d.ctx, d.ann, "c", GrantView{Subject: "bob", Rights: policy.Read}))
+	st := d.joined(bob, at("f"), 1, nil)
+	yes := true
+	_, err := d.UpdateUser(d.ctx, d.root, "bob", UserChange{Disabled: &yes})
+	ok(t, err)
+	refused := fault.Errorf(fault.Unauthenticated, "sign in first")
+	ask := SwarmRequest{Node: node(1), InfoHash: st.InfoHash}
+	last, err := d.LastWord(d.ctx, ask, refused)
+	ok(t, err)
+	denial, err := capability.Parse(last.Denials[0], last.Server)
+	ok(t, err)
+	if !denial.(capability.Denial).Denies(d.paper(st)) || last.Audience != peer.Network {
+		t.Fatalf("got %+v", last)
+	}
+	for name, other := range map[string]struct {
+		r       SwarmRequest
+		refused error
+	}{
+		"another node":           {SwarmRequest{Node: node(2), InfoHash: st.InfoHash}, refused},
+		"another share":          {SwarmRequest{Node: node(1), InfoHash: content.Hash{1}}, refused},
+		"no share":               {SwarmRequest{Node: node(1)}, refused},
+		"who leaves":             {SwarmRequest{Node: node(1), InfoHash: st.InfoHash, Leave: true}, refused},
+		"no end of access":       {ask, fault.Errorf(fault.Precondition, "there is a newer version")},
+		"a catalog that is away": {ask, fault.Errorf(fault.Unreachable, "away")},
+	} {
+		if got, err := d.LastWord(d.ctx, other.r, other.refused); !errors.Is(err, fault.KindOf(other.refused)) || len(got.Denials) != 0 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
 }

@@ -154,9 +154,16 @@ func sourceDenied(t *testing.T, s *shelf) {
 		if len(none)+len(over) != 0 || counts[share] != 1 || counts[content.Hash{s.number, 1}] != 0 {
 			t.Errorf("of another share %q, later %q, counts %v", none, over, counts)
 		}
+		of, err5 := tx.Capabilities.SourcesOf(share, s.node(1), later, 10)
+		if len(of) != 1 || of[0].ID != src.ID || of[0].Denied.IsZero() {
+			t.Errorf("sources of a node: %+v", of)
+		}
+		if of, _ := tx.Capabilities.SourcesOf(share, s.node(2), later, 10); len(of) != 0 {
+			t.Errorf("sources of a node that was given nothing: %+v", of)
+		}
 		_, found := tx.Capabilities.Source(src)
 		is(t, "a denied source", found, fault.NotFound)
-		return errors.Join(err, err2, err3, err4)
+		return errors.Join(err, err2, err3, err4, err5)
 	})
 	is(t, "issue from a denied source", s.Update(context.Background(), func(tx *catalog.Tx) error {
 		return tx.Capabilities.Issue(src.ID, share, s.node(3), later)

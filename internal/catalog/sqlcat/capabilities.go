@@ -65,6 +65,11 @@ func (t capabilities) Issued(from capability.Source, share content.Hash, node pe
 	return at, aboutSource(err, from)
 }
 
+func (t capabilities) SourcesOf(share content.Hash, node peer.ID, now time.Time, limit int) ([]catalog.Source, error) {
+	return list(t.tx, readSource, `SELECT `+sourceColumns+` FROM sources WHERE not_after >= ?
+		AND id IN (SELECT source FROM issued WHERE share = ? AND node = ?) ORDER BY id LIMIT ?`, now, share, node, max(limit, 0))
+}
+
 func (t capabilities) Deny(from capability.Source, at time.Time, denial []byte) error {
 	if len(denial) == 0 || at.IsZero() {
 		return fault.Errorf(fault.Invalid, "source %x: no denial", from[:4])
