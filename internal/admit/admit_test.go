@@ -195,10 +195,72 @@ func TestCopiesOfACrowd(t *testing.T) {
 	if v := d.ask(2, 0, 0); v.ID != 0 {
 		t.Error("node 1 has that piece")
 	}
+	before := d.shares[theShare].spent
+	d.report(4, 0)
+	if d.shares[theShare].spent != before {
+		t.Error("one who joins soon is of the same crowd")
+	}
+	d.Leave(d.now, theShare, nodeID(4))
 	d.pass(CrowdGap + time.Second)
 	d.report(3, 0)
 	d.report(2, 0)
 	d.gets(2, 0, 0) // another crowd
+}
+
+// What a broken transfer did not bring does not count as copies.
+func TestBrokenTransfersAreNoCopies(t *testing.T) {
+	d := newDesk(t, Config{Copies: 2})
+	d.joins(2)
+	for range 5 {
+		d.Done(d.now, d.ask(0, 0, pieces-1).ID, false)
+	}
+	d.gets(0, 0, pieces-1)
+	d.gets(1, 0, 0)
+}
+
+// What nobody holds is worth waiting for, but not for long: a node comes back when it is its turn, and is served then.
+func TestComingBackInTurn(t *testing.T) {
+	d := newDesk(t, Config{Rate: pieceLen / 2})
+	d.joins(5)
+	for i := range 4 {
+		if v := d.ask(i, i, i); v.ID == 0 {
+			t.Fatalf("node %d is to come back, with %d before it", i, i)
+		}
+	}
+	v := d.ask(4, 4, 4)
+	if v.ID != 0 || !v.Taken.Full() || v.Holders != nil || v.After < 3*time.Second || v.After > mostTurn {
+		t.Fatalf("%+v", v)
+	}
+	d.pass(time.Second / 2)
+	if early := d.ask(4, 4, 4); early.ID != 0 || early.After != v.After-time.Second/2 {
+		t.Errorf("before its turn: %+v", early)
+	}
+	busy := d.browse(9, 1<<30)
+	d.Take(d.now, busy, 1<<30)
+	for range 4 { // what is given to others meanwhile
+		d.ask(3, 3, 3)
+	}
+	d.pass(v.After - time.Second/2)
+	if v := d.ask(4, 4, 4); v.ID == 0 {
+		t.Errorf("in its turn: %+v", v)
+	}
+}
+
+// A budget that was not used is not saved up.
+func TestIdleBudgetIsNotSaved(t *testing.T) {
+	const rate = 1 << 20
+	c := newCrowd(t, 1, Config{Rate: rate}, 1, 1)
+	c.browser(0, 1000, rate, 0, nil)
+	c.run(time.Minute)
+	c.now = c.now.Add(time.Hour)
+	for i := range 20 {
+		c.browser(i, 1<<20, 100*rate, 0, nil)
+	}
+	c.run(time.Hour)
+	c.checkBudget(rate)
+	if c.left > 0 {
+		t.Errorf("%d are not served", c.left)
+	}
 }
 
 // A node that is pointed elsewhere and gets nowhere is served at last: peers may be out of its reach.

@@ -361,11 +361,11 @@ func TestBudgetHoldsInAnyCrowd(t *testing.T) {
 	}
 }
 
-// The flash crowd of the benchmark: 200 nodes, a budget that one copy takes half a minute of.
+// A flash crowd: 100 nodes, and a budget of which one copy takes a quarter of a minute.
 func TestFlashCrowd(t *testing.T) {
 	const rate = 625_000
-	c := newCrowd(t, 1, Config{Rate: rate}, 512, 32<<10)
-	for range 200 {
+	c := newCrowd(t, 1, Config{Rate: rate}, 256, 32<<10)
+	for range 100 {
 		c.node(c.between(0, time.Second), 2_500_000, 0)
 	}
 	c.gossip(625_000)

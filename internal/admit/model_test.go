@@ -90,6 +90,17 @@ func TestModel(t *testing.T) {
 			d.joins(2)
 			d.gets(0, 0, pieces-1)
 		}, true, true},
+		{"the budget binds no longer since a moment", Config{Rate: 64 << 10}, func(d *desk) {
+			d.report(1, pieces*pieceLen)
+			d.joins(1)
+			ids := []ID{d.browse(1, 1<<20), d.browse(2, 1<<20), d.browse(3, 1<<20), d.browse(4, 1<<20)}
+			d.joins(1)
+			for _, id := range ids {
+				d.Done(d.now, id, false)
+			}
+			d.pass(calmFor - time.Second)
+			d.report(0, 1)
+		}, true, true},
 		{"the month is used up", Config{Month: 1}, func(d *desk) {
 			d.Spend(1)
 			d.joins(2)
