@@ -19,10 +19,15 @@ import (
 
 func whole(r *SwarmRequest) { r.Have, r.Total = 4, 4 }
 
-// Members are told of each other, until they leave or are not seen.
-func TestMembersComeAndGo(t *testing.T) {
+func TestMembers(t *testing.T) {
 	d := newDesk(t)
 	d.put("f", "text")
+	t.Run("are told of each other, until they leave or are not seen", func(t *testing.T) { comeAndGo(t, d) })
+	t.Run("with a whole copy count while they are seen, and somewhat longer when they promised", func(t *testing.T) { promises(t, d) })
+	t.Run("of two links to one content, which have two secrets, are not told of each other", func(t *testing.T) { crowds(t, d) })
+}
+
+func comeAndGo(t *testing.T, d *desk) {
 	c := d.linked("f", nil)
 	crowd := d.joined(c, Place{}, 1, whole).Crowd
 	if st := d.joined(c, Place{}, 1, whole); len(st.Peers) != 0 || st.Holders != 1 || st.Swarm {
@@ -53,12 +58,10 @@ func TestMembersComeAndGo(t *testing.T) {
 	}
 }
 
-// A whole copy counts while its node is seen, and somewhat longer when it was promised.
-func TestPromisedCopiesCount(t *testing.T) {
-	d := newDesk(t)
-	d.put("f", "text")
+func promises(t *testing.T, d *desk) {
 	v := d.share("f", func(r *LinkRequest) { r.Copies = 2 })
 	var log bytes.Buffer
+	d.swarm.watch.warned = time.Time{}
 	d.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
 	ok(t, d.watchCopies(d.ctx))
 	c := d.by(v)
@@ -86,10 +89,7 @@ func TestPromisedCopiesCount(t *testing.T) {
 	}
 }
 
-// Two links to one content have two secrets: their nodes are not told of each other.
-func TestCrowdsDoNotMix(t *testing.T) {
-	d := newDesk(t)
-	d.put("f", "text")
+func crowds(t *testing.T, d *desk) {
 	bound := d.joined(d.linked("f", limited), Place{}, 1, nil)
 	place := d.joined(d.ann, at("f"), 2, nil)
 	if bound.Crowd != place.Crowd || len(place.Peers) != 1 {
@@ -101,10 +101,18 @@ func TestCrowdsDoNotMix(t *testing.T) {
 	}
 }
 
+// bare is a Server that remembers swarms and no more, and its clock.
+func bare() (*Server, *time.Time) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s := &Server{cfg: Config{Now: func() time.Time { return now }}}
+	s.swarm.open([32]byte{1})
+	return s, &now
+}
+
 // However many fakes come, memory has an end, and who was there is served on.
 func TestSwarmsAreBounded(t *testing.T) {
-	o := emptyOffice(t)
-	d, now := &o.swarm, o.clock()
+	o, clock := bare()
+	d, now := &o.swarm, *clock
 	enter := func(share byte, n int, from string) bool {
 		sh := &shared{hash: content.Hash{share}, total: 4, pieces: 1}
 		r := SwarmRequest{Node: node(n), Addrs: make([]netip.AddrPort, 8)}
@@ -140,15 +148,15 @@ func TestSwarmsAreBounded(t *testing.T) {
 		t.Fatalf("%d swarms", len(d.swarms))
 	}
 	d.waiting = mostWaiting
-	if how := o.await(o.ctx, SwarmState{Crowd: content.Hash{1}, State: d.swarms[content.Hash{1}].state}, nil, 0); how != waitEnded {
+	if how := o.await(t.Context(), SwarmState{Crowd: content.Hash{1}, State: d.swarms[content.Hash{1}].state}, nil, 0); how != waitEnded {
 		t.Fatalf("waits beside %d others", mostWaiting)
 	}
 }
 
 // In a large crowd not each who comes wakes everybody; a denial does.
 func TestLargeCrowdsAreToldInTurns(t *testing.T) {
-	o := emptyOffice(t)
-	d, now := &o.swarm, o.clock()
+	o, clock := bare()
+	d, now := &o.swarm, *clock
 	sh := &shared{hash: content.Hash{1}, total: 4}
 	sw := d.swarmOf(sh.hash, sh, now)
 	told := func() int {
@@ -164,7 +172,7 @@ func TestLargeCrowdsAreToldInTurns(t *testing.T) {
 	if n := told(); n > 100 {
 		t.Fatalf("told %d times of 1000", n)
 	}
-	o.pass(time.Minute)
+	*clock = now.Add(time.Minute)
 	news := sw.news
 	o.pruneSwarms()
 	if sw.news == news {
@@ -180,11 +188,9 @@ func TestLargeCrowdsAreToldInTurns(t *testing.T) {
 
 // Whatever order nodes come, go and are forgotten in: the counts agree, and nobody is told of itself.
 func TestMembershipAddsUp(t *testing.T) {
-	o := emptyOffice(t)
 	rapid.Check(t, func(t *rapid.T) {
-		var d swarmDesk
-		d.open([32]byte{1})
-		now := o.clock()
+		o, clock := bare()
+		d, now := &o.swarm, *clock
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			sh := &shared{hash: content.Hash{byte(rapid.IntRange(1, 3).Draw(t, "share"))}, total: 4}
 			id := node(rapid.IntRange(1, 5).Draw(t, "node"))

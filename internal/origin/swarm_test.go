@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"tandem/internal/capability"
+	"tandem/internal/catalog"
 	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
@@ -298,23 +298,23 @@ func TestWhatIsTakenBack(t *testing.T) {
 }
 
 // denies says whether what nodes of a share are told takes doc back.
-func (d *desk) denies(share content.Hash, doc capability.Capability) bool {
+func (d *desk) denies(share content.Hash, doc capability.Capability) (denied bool) {
 	d.t.Helper()
-	c := d.linked("f", nil)
-	st := d.joined(c, Place{}, 950, nil)
-	if st.InfoHash != share {
-		c = d.linked("other", nil)
-		st = d.joined(c, Place{}, 950, nil)
-	}
-	return slices.ContainsFunc(st.Denials, func(b []byte) bool {
-		v, err := capability.Parse(b, st.Server)
-		ok(d.t, err)
-		denial := v.(capability.Denial)
-		if denial.Denies(doc) && denial.NotAfter.Before(doc.NotAfter) {
-			d.t.Fatalf("the denial may be forgotten %v, and what it denies is good until %v", denial.NotAfter, doc.NotAfter)
+	err := d.cat.View(d.ctx, func(tx *catalog.Tx) error {
+		list, err := tx.Capabilities.Denials(share, d.clock(), mostDenials)
+		for _, b := range list {
+			v, err := capability.Parse(b, doc.Server)
+			ok(d.t, err)
+			denial := v.(capability.Denial)
+			if denial.Denies(doc) && denial.NotAfter.Before(doc.NotAfter) {
+				d.t.Fatalf("the denial may be forgotten %v, and what it denies is good until %v", denial.NotAfter, doc.NotAfter)
+			}
+			denied = denied || denial.Denies(doc)
 		}
-		return denial.Denies(doc)
+		return err
 	})
+	ok(d.t, err)
+	return denied
 }
 
 // Access given back is good at once, though what was denied stays so.
