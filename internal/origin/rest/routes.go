@@ -26,6 +26,7 @@ type route struct {
 	does            string // a sentence without its end
 	auth            auth
 	serve           func(*exchange) error
+	refuse          func(*exchange, error) error // instead of x.fail, when nobody is signed in
 	query           []param
 	in, out         any    // zero values of what the bodies hold; nil: no body, or bytes
 	takes, gives    string // their media types, where not JSON
@@ -104,7 +105,13 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	x := w.(*exchange)
 	x.route = rt
 	if rt.auth == account && rt.pattern != "/metrics" {
-		if err := x.signedIn(); err != nil {
+		err := x.signedIn()
+		if err != nil && rt.refuse != nil {
+			if err = rt.refuse(x, err); err == nil {
+				return
+			}
+		}
+		if err != nil {
 			x.fail(err)
 			return
 		}

@@ -8,7 +8,7 @@ func swarmRoutes() []*route {
 	by := []param{{name: "by", does: "share, user or transfer; default share"}}
 	return []*route{
 		{method: "POST", pattern: v1 + "shared/{token}/swarm", does: "A node takes part in the swarm of what a link leads to, and may wait for news" + joins, auth: byLink, in: api.SwarmJoin{}, out: api.SwarmAnswer{}, serve: (*exchange).joinSwarm},
-		{method: "POST", pattern: inCollection + "swarm/{path...}", does: "The same of a file or folder of a collection" + joins, auth: account, in: api.SwarmJoin{}, out: api.SwarmAnswer{}, serve: (*exchange).joinSwarm},
+		{method: "POST", pattern: inCollection + "swarm/{path...}", does: "The same of a file or folder of a collection" + joins, auth: account, in: api.SwarmJoin{}, out: api.SwarmAnswer{}, serve: (*exchange).joinSwarm, refuse: (*exchange).lastWord},
 		{method: "GET", pattern: v1 + "ledger", does: "Who gave how many bytes, by share, user or transfer: of all to admins, of their own to others", auth: account, query: by, out: []api.LedgerLine{}, serve: (*exchange).ledger},
 		{method: "GET", pattern: v1 + "keepers", does: "Offers of room for copies: all to admins, their own to others", auth: account, out: []api.Keeper{}, serve: (*exchange).keepers},
 		{method: "GET", pattern: v1 + "keepers/{node}", does: "One offer of room", auth: account, out: api.Keeper{}, serve: (*exchange).keeper},

@@ -31,13 +31,9 @@ const (
 func (x *exchange) joinSwarm() error {
 	c, at, err := x.target()
 	if err != nil {
-		return err
+		return x.lastWord(err)
 	}
-	var in api.SwarmJoin
-	if err := x.decode(&in); err != nil {
-		return err
-	}
-	r, err := x.swarmRequest(in)
+	r, err := x.readJoin()
 	if err != nil {
 		return err
 	}
@@ -61,6 +57,27 @@ func (x *exchange) joinSwarm() error {
 		st.Files[i] = x.contentPath(at, path)
 	}
 	return x.json(http.StatusOK, swarmShape(st, x.h.cfg.Now()))
+}
+
+// lastWord answers a node that is refused with what was taken back from it, if anything was; peers have to know.
+func (x *exchange) lastWord(refused error) error {
+	r, err := x.readJoin()
+	if err != nil { // what it says does not matter
+		return refused
+	}
+	st, err := x.h.cfg.Server.LastWord(x.r.Context(), r, refused)
+	if err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, swarmShape(st, x.h.cfg.Now()))
+}
+
+func (x *exchange) readJoin() (r origin.SwarmRequest, err error) {
+	var in api.SwarmJoin
+	if err := x.decode(&in); err != nil {
+		return r, err
+	}
+	return x.swarmRequest(in)
 }
 
 // contentPath returns where, below the server, a file's content is: that of at, or one below it.

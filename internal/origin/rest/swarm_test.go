@@ -90,6 +90,48 @@ func TestJoinByAPlace(t *testing.T) {
 	o.do("eve", "POST", "collections/photos/swarm/album", joining(2)).problem(404, "not-found")
 }
 
+// A node whose access ended is told what was taken back from it, and strangers are told nothing.
+func TestTheLastWordToANode(t *testing.T) {
+	o := newHouse(t)
+	o.put("a.txt", "hello")
+	link, token := o.link(api.NewLink{Path: "a.txt"})
+	byLink := o.join(token, joining(1)).InfoHash
+	var got api.SwarmAnswer
+	o.do("eve", "POST", "collections/photos/swarm/a.txt", joining(2)).problem(404, "not-found")
+	o.do("ann", "POST", "collections/photos/swarm/a.txt", joining(2)).want(200).into(&got)
+	o.do("ann", "DELETE", fmt.Sprintf("links/%d", link.ID), nil).want(204)
+	ended := o.secret["ann"]
+	o.do("ann", "DELETE", "sessions/current", nil).want(204)
+	for _, c := range []struct {
+		name, path, share string
+		node              byte
+		told              bool
+	}{
+		{"by a link that was revoked", "shared/" + token + "/swarm", byLink, 1, true},
+		{"by a session that was ended", "collections/photos/swarm/a.txt", got.InfoHash, 2, true},
+		{"another share", "shared/" + token + "/swarm", strings.Repeat("ab", 32), 1, false},
+		{"no share", "shared/" + token + "/swarm", "", 1, false},
+		{"a node of whom nothing was taken back", "collections/photos/swarm/a.txt", strings.Repeat("ab", 32), 2, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := joining(c.node)
+			in.InfoHash = c.share
+			r := o.do("", "POST", c.path, in, "Authorization", "Bearer "+ended)
+			if !c.told {
+				if r.Code != 410 && r.Code != 401 {
+					t.Errorf("%d %s", r.Code, r.Body)
+				}
+				return
+			}
+			var last api.SwarmAnswer
+			r.want(200).into(&last)
+			if len(last.Denials) == 0 || last.Capability != nil || last.Ticket != "" || last.Peers != nil {
+				t.Errorf("%+v", last)
+			}
+		})
+	}
+}
+
 func TestJoinsThatMakeNoSense(t *testing.T) {
 	o := newHouse(t)
 	o.put("a.txt", "hello")
