@@ -12,6 +12,7 @@ import (
 	"tandem/internal/metainfo"
 	"tandem/internal/origin/api"
 	"tandem/internal/origin/client"
+	"tandem/internal/peer"
 	"tandem/internal/transfer"
 )
 
@@ -211,7 +212,9 @@ func (s *session) apply(t *transfer.Transfer, a api.SwarmAnswer) error {
 	if list := s.n.dialable(s.at, client.Addrs(a.Peers)); len(list) > 0 {
 		t.AddPeers("server", list...)
 	}
-	s.write(id)
+	if id.Audience == peer.Network && len(id.Capability) > 0 || id.Link != "" { // not the last word to who may not any more
+		s.write(id)
+	}
 	return nil
 }
 
