@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"bufio"
+	"encoding/binary"
 	"io"
 	"net"
 	"sync"
@@ -20,6 +21,8 @@ const goodbye = 100 * time.Millisecond
 type tlsWire struct {
 	*net.TCPConn
 	r       *bufio.Reader
+	came    records // what was read
+	awaits  int     // how many bytes the system waits for before it wakes us; 0 and 1: any
 	closing atomic.Bool
 
 	mu     sync.Mutex // guards the fields below; writes of TLS's own may come at any time
@@ -83,8 +86,62 @@ func (w *tlsWire) flush() error {
 	return w.err
 }
 
-// Read implements net.Conn.
-func (w *tlsWire) Read(b []byte) (int, error) { return w.r.Read(b) }
+// minAwait is for how many missing bytes of a record a longer sleep is worth two
+// system calls.
+const minAwait = 4 << 10
+
+// Read implements net.Conn. TLS can do nothing with a part of a record, so one that
+// has begun is waited for whole: that saves a wake-up per packet.
+func (w *tlsWire) Read(b []byte) (int, error) {
+	if w.r.Buffered() == 0 {
+		n := 1
+		if w.came.left >= minAwait {
+			n = w.came.left
+		}
+		w.await(n)
+	}
+	n, err := w.r.Read(b)
+	w.came.pass(b[:n])
+	return n, err
+}
+
+func (w *tlsWire) await(n int) {
+	if n != max(w.awaits, 1) {
+		w.awaits = n
+		setAwait(w.TCPConn, n)
+	}
+}
+
+// records follows the records of TLS (RFC 8446, 5.1) through the bytes of a stream.
+type records struct {
+	header [recordHeader]byte
+	n      int // bytes of header that are there; 0: within or behind a record
+	left   int // bytes of the present record still to come
+}
+
+const (
+	recordHeader = 5
+	maxRecord    = 1<<14 + 256 // what a ciphertext may have; more is an error of TLS's
+)
+
+// pass takes the next bytes of the stream.
+func (r *records) pass(b []byte) {
+	for len(b) > 0 {
+		if r.left > 0 {
+			k := min(r.left, len(b))
+			r.left -= k
+			b = b[k:]
+			continue
+		}
+		k := copy(r.header[r.n:], b)
+		r.n += k
+		b = b[k:]
+		if r.n == recordHeader {
+			r.n = 0
+			r.left = min(int(binary.BigEndian.Uint16(r.header[3:])), maxRecord)
+		}
+	}
+}
 
 // SetWriteDeadline implements net.Conn.
 func (w *tlsWire) SetWriteDeadline(t time.Time) error {

@@ -31,6 +31,7 @@ var (
 	keep  = flag.Bool("keep", false, "keep the folders")
 	serve = flag.String("serve", "", "more arguments for tandem serve")
 	get   = flag.String("get", "", "more arguments for tandem get")
+	link  = flag.String("link", "", "more arguments for tandem link")
 )
 
 // bench is one run of a case.

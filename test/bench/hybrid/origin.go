@@ -42,7 +42,7 @@ func startAt(ctx context.Context, host *real.Host, addr, dir, file string, args 
 	err = s.Publish(ctx, collection, file)
 	var l servers.Link
 	if err == nil {
-		l, err = s.MakeLink(ctx, collection+"/"+filepath.Base(file))
+		l, err = s.MakeLink(ctx, append(strings.Fields(*link), collection+"/"+filepath.Base(file))...)
 	}
 	if err != nil {
 		s.Kill()
