@@ -119,7 +119,7 @@ func (it *Item) start(p plan) error {
 		Open: p.open, Select: p.pick, SaveTorrent: p.save,
 		Up: limiters(n.up, p.common.Up), Down: limiters(n.down, p.common.Down),
 		DHTPort: n.dhtPort(), OnDHTNode: n.addDHTNode,
-		Log: n.log.With("item", it.id), Seed: rand.Uint64(),
+		Busy: newBusy(), Log: n.log.With("item", it.id), Seed: rand.Uint64(),
 	}
 	if it.guard != nil {
 		cfg.Guard, cfg.OnDocument = it.guard, it.guard.overheard

@@ -2,18 +2,33 @@ package transfer
 
 import "time"
 
-// paceWindow is the time over which a rate counts as sustained.
-const paceWindow = time.Second
+// The time over which a rate counts as sustained: longer for long transfers, in
+// which a second shows a burst rather than what a limit lets through.
+const (
+	paceWindow = time.Second
+	paceLong   = 5 * time.Second
+)
+
+// longTransfer is from when on paceLong is meant.
+const longTransfer = 3 * paceLong
 
 // bestLeast is how long a transfer must have taken for Best to be told.
 const bestLeast = 2 * time.Second
 
 // pace measures what a transfer could have taken at best: the highest rate at which
-// payload was accepted over any second, whoever sent it. Whatever limit bound the
+// payload was accepted over any window, whoever sent it. Whatever limit bound the
 // transfer let that much through.
 type pace struct {
-	marks []mark // of the last second, and one before it
-	peak  float64
+	window time.Duration // 0: paceWindow
+	marks  []mark        // of the last window, and one before it
+	peak   float64
+}
+
+func (p *pace) over() time.Duration {
+	if p.window == 0 {
+		return paceWindow
+	}
+	return p.window
 }
 
 // mark is how much payload had been accepted at a time.
@@ -24,7 +39,7 @@ type mark struct {
 
 // sample notes that bytes have been accepted in all. It is called every tick.
 func (p *pace) sample(now time.Time, bytes int64) {
-	if n := len(p.marks); n > 0 && now.Sub(p.marks[n-1].at) < paceWindow/20 {
+	if n := len(p.marks); n > 0 && now.Sub(p.marks[n-1].at) < p.over()/20 {
 		return
 	}
 	if len(p.marks) == 0 && bytes == 0 {
@@ -36,25 +51,25 @@ func (p *pace) sample(now time.Time, bytes int64) {
 		return
 	}
 	p.marks = append(p.marks, mark{now, bytes})
-	for len(p.marks) > 2 && now.Sub(p.marks[1].at) >= paceWindow {
+	for len(p.marks) > 2 && now.Sub(p.marks[1].at) >= p.over() {
 		p.marks = p.marks[1:]
 	}
 	p.peak = p.top(now, bytes)
 }
 
-// top returns the peak, the second that ends now included. What came in less than
-// a second came in a second: nothing was before it.
+// top returns the peak, the window that ends now included. What came in less than
+// a window came in a window: nothing was before it.
 func (p *pace) top(now time.Time, bytes int64) float64 {
 	if len(p.marks) == 0 {
 		return p.peak
 	}
 	from := p.marks[0]
 	for _, m := range p.marks {
-		if now.Sub(m.at) >= paceWindow {
+		if now.Sub(m.at) >= p.over() {
 			from = m
 		}
 	}
-	d := max(now.Sub(from.at), paceWindow)
+	d := max(now.Sub(from.at), p.over())
 	return max(p.peak, float64(bytes-from.bytes)/d.Seconds())
 }
 
@@ -83,5 +98,9 @@ func (t *Transfer) best() float64 {
 	if t.limits.say(t) == limitDown {
 		limit = strictest(t.cfg.Down)
 	}
-	return t.pace.best(t.started, end, t.fromPeers+t.fromOrigin, limit)
+	p := &t.paces[0]
+	if end.Sub(t.started) >= longTransfer {
+		p = &t.paces[1]
+	}
+	return p.best(t.started, end, t.fromPeers+t.fromOrigin, limit)
 }

@@ -53,6 +53,21 @@ func TestBestIsThePartOfTheHighestRateOfAnySecond(t *testing.T) {
 	}
 }
 
+func TestALongTransferIsMeasuredOverFiveSeconds(t *testing.T) {
+	p, now, bytes := &pace{window: paceLong}, time.Unix(1, 0), int64(0)
+	began := now
+	for i := range 200 { // 20 s at a steady rate, with one second of twice as much
+		p.sample(now, bytes)
+		now, bytes = now.Add(100*time.Millisecond), bytes+1000
+		if i/10 == 9 {
+			bytes += 1000
+		}
+	}
+	if got := p.best(began, now, bytes, 0); math.Abs(got-0.875) > 0.02 {
+		t.Errorf("%.3f, want 0.875", got)
+	}
+}
+
 func TestPaceOfAnySamplesIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, now, bytes := &pace{}, time.Unix(1, 0), int64(0)
@@ -108,6 +123,14 @@ func TestTheLimitThatBindsIsNamed(t *testing.T) {
 		{"our own limit", func(w *world, tor *metainfo.Torrent, o *server) *node {
 			return w.start(tor, nil, with(from(o), func(cfg *Config) { cfg.Down = limiter(300_000) }))
 		}, limitDown},
+		{"a machine that can do no more", func(w *world, tor *metainfo.Torrent, o *server) *node {
+			o.rate = 200_000
+			return w.start(tor, nil, with(from(o), func(cfg *Config) { cfg.Busy = func() (float64, bool) { return 0.97, true } }))
+		}, limitComputer},
+		{"a machine with time to spare, at a high rate", func(w *world, tor *metainfo.Torrent, o *server) *node {
+			o.rate = 200_000
+			return w.start(tor, nil, with(from(o), func(cfg *Config) { cfg.Busy = func() (float64, bool) { return 0.2, true } }))
+		}, limitLink},
 		{"a server that always points elsewhere", func(w *world, tor *metainfo.Torrent, o *server) *node {
 			n := 0
 			o.ask = func(int, Span) (*Stream, error) {

@@ -74,9 +74,23 @@ func (l *limitTally) say(t *Transfer) string {
 	return l.frozen
 }
 
-// fastRate is a rate, in bytes per second, at which hashing and copying bind
-// rather than a link: an eighth of what one core hashes.
-const fastRate = 150e6
+// nearBusy is the part of the machine's CPUs from which on they bind. Where the system
+// does not say, it is taken from a rate, in bytes per second, at which hashing and copying
+// bind rather than a link: an eighth of what one core hashes.
+const (
+	nearBusy = 0.9
+	fastRate = 150e6
+)
+
+// overworked reports whether the machine could not do more in the last second.
+func (t *Transfer) overworked(rate float64) bool {
+	if t.cfg.Busy != nil {
+		if part, ok := t.cfg.Busy(); ok {
+			return part > nearBusy
+		}
+	}
+	return rate > fastRate
+}
 
 // nearLimit is the part of a limit from which on it counts as binding.
 const nearLimit = 0.85
@@ -98,6 +112,7 @@ func (t *Transfer) binding() string {
 		return limitNone
 	}
 	s := t.sw.Stats()
+	busy := t.overworked(s.DownRate)
 	useful, waiting, grown, timed := 0, 0, 0, 0
 	fromServer := 0.0
 	for _, st := range s.Conns {
@@ -131,7 +146,7 @@ func (t *Transfer) binding() string {
 		return limitServer
 	case waiting == 0:
 		return limitChoked
-	case s.DownRate > fastRate:
+	case busy:
 		return limitComputer
 	case timed > 1 && 3*grown > 2*timed:
 		return limitLink

@@ -45,6 +45,10 @@ type Config struct {
 	Origins []Origin
 	// Near says whether an address is on our local network; nil: none is.
 	Near func(netip.Addr) bool
+	// Busy returns which part of this machine's CPUs was busy since it was last
+	// called, 0 to 1; false when the system does not say. It is called once a second
+	// and must not block; nil: nobody knows.
+	Busy func() (float64, bool)
 	// OnDocument is called with each signed document a connected peer passed on
 	// (a newer capability of its own is kept by the Transfer as well), from the
 	// goroutine that owns the Transfer: it must not block. May be nil.
@@ -169,8 +173,9 @@ type OriginStatus struct {
 //
 // Best compares the payload accepted from Started to Completed, per second, with
 // what the limit that bound the transfer let through at best: the highest rate of
-// any second of it, or the down limit if that is what bound. A transfer of
-// less than two seconds does not tell.
+// any second of it (of any five seconds, in a transfer of fifteen and more), or the
+// down limit if that is what bound. A transfer of less than two seconds does not
+// tell.
 type Status struct {
 	State      State
 	Name       string

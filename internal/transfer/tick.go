@@ -33,7 +33,9 @@ func (t *Transfer) tick() {
 	}
 	t.tickOrigins()
 	t.tellHeld()
-	t.pace.sample(t.now, t.fromPeers+t.fromOrigin)
+	for i := range t.paces {
+		t.paces[i].sample(t.now, t.fromPeers+t.fromOrigin)
+	}
 	for _, c := range t.conns {
 		if len(c.ctl) > 0 { // haves that found no company
 			t.touch(c)

@@ -117,7 +117,7 @@ type owner struct {
 
 	hybrid
 	credentials
-	pace pace
+	paces [2]pace // for short and for long transfers
 }
 
 // New returns a Transfer that does nothing until Run is called. The error is of
@@ -151,6 +151,7 @@ func New(cfg Config) (*Transfer, error) {
 		ready: make(chan struct{}), completed: make(chan struct{}),
 		budget: newBudget(), disk: newWriteQueue(), jobs: newJobs(),
 		owner: owner{
+			paces:  [2]pace{{window: paceWindow}, {window: paceLong}},
 			keys:   slices.Clone(cfg.Keys),
 			byID:   map[swarm.ConnID]*conn{},
 			byKey:  map[peer.Key]*conn{},
