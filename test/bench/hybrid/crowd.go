@@ -49,10 +49,10 @@ func (c crowd) bound() float64 {
 }
 
 // compare runs the crowd with each client.
-func (b *bench) compare(ctx context.Context, c crowd) (*figures, error) {
-	f := &figures{
-		head: []string{"receivers' program", "finished", "last (s)", "median (s)", "last / bound", "copies sent by the origin", "receivers' CPU (s)", "machine busy", ""},
-		note: fmt.Sprintf("Bound %.2f s; the physical limit is 1.073 x. aria2 and libtorrent have nginx as web seed and a tracker.", c.bound()),
+func (b *bench) compare(ctx context.Context, c crowd) (*page.Figures, error) {
+	f := &page.Figures{
+		Head: []string{"receivers' program", "finished", "last (s)", "median (s)", "last / bound", "copies sent by the origin", "receivers' CPU (s)", "machine busy", ""},
+		Note: fmt.Sprintf("Bound %.2f s; the physical limit is 1.073 x. aria2 and libtorrent have nginx as web seed and a tracker.", c.bound()),
 	}
 	for _, kind := range c.clients {
 		if *who != "" && !slices.Contains(strings.Split(*who, ","), string(kind)) {
@@ -69,11 +69,11 @@ func (b *bench) compare(ctx context.Context, c crowd) (*figures, error) {
 			}
 			note = strings.TrimSpace(note + " " + firstLine(err))
 		}
-		f.add(string(kind), fmt.Sprintf("%d of %d", o.finished, len(c.links)), seconds(o.last), seconds(o.median),
+		f.Add(string(kind), fmt.Sprintf("%d of %d", o.finished, len(c.links)), seconds(o.last), seconds(o.median),
 			fmt.Sprintf("%.3f", o.last.Seconds()/c.bound()), fmt.Sprintf("%.2f", float64(o.sent)/float64(c.bytes)),
 			seconds(o.cpu), fmt.Sprintf("%.0f %%", 100*o.load), note)
 		if kind == peers.Tandem && len(o.ends) > 0 {
-			f.note += " One of them said: `" + o.ends[0] + "`."
+			f.Note += " One of them said: `" + o.ends[0] + "`."
 		}
 	}
 	return f, nil

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"tandem/internal/lab/real"
+	"tandem/test/bench/page"
 	"tandem/test/peers"
 )
 
 // flash lets fifty nodes and two browsers (curl) come at once to a server that may
 // spend little, and looks at the content it sends every 100 ms.
-func flash(ctx context.Context, b *bench) (*figures, error) {
+func flash(ctx context.Context, b *bench) (*page.Figures, error) {
 	const (
 		size   = 16 << 20
 		n      = 50
@@ -70,9 +71,9 @@ func flash(ctx context.Context, b *bench) (*figures, error) {
 		return nil, err
 	}
 	allowed := 1.02*budget*10/8 + 256<<10
-	f := &figures{
-		head: []string{"finished", "browsers finished", "last (s)", "last / B2", "most content in 10 s (bytes)", "allowed", "ratio", "most of everything in 10 s", "machine busy", ""},
-		note: fmt.Sprintf("Fifty nodes and two curls at once; B2 = %.2f s. The server sent %.2f copies to all of them together. Sampled every 100 ms, content at a proxy that counts bodies, everything as TCP payload that leaves the host.", c.bound(), float64(m.content.Load())/size),
+	f := &page.Figures{
+		Head: []string{"finished", "browsers finished", "last (s)", "last / B2", "most content in 10 s (bytes)", "allowed", "ratio", "most of everything in 10 s", "machine busy", ""},
+		Note: fmt.Sprintf("Fifty nodes and two curls at once; B2 = %.2f s. The server sent %.2f copies to all of them together. Sampled every 100 ms, content at a proxy that counts bodies, everything as TCP payload that leaves the host.", c.bound(), float64(m.content.Load())/size),
 	}
 	note := ""
 	if got.load > 0.7 {
@@ -81,7 +82,7 @@ func flash(ctx context.Context, b *bench) (*figures, error) {
 	if failed != nil {
 		note += " a browser: " + failed.Error()
 	}
-	f.add(fmt.Sprintf("%d of %d", got.finished, n), fmt.Sprintf("%d of 2", browsers.finished), seconds(got.last), fmt.Sprintf("%.3f", got.last.Seconds()/c.bound()),
+	f.Add(fmt.Sprintf("%d of %d", got.finished, n), fmt.Sprintf("%d of 2", browsers.finished), seconds(got.last), fmt.Sprintf("%.3f", got.last.Seconds()/c.bound()),
 		fmt.Sprint(most), fmt.Sprintf("%.0f", allowed), fmt.Sprintf("%.3f", float64(most)/allowed), fmt.Sprint(all), fmt.Sprintf("%.0f %%", 100*got.load), note)
 	return f, nil
 }

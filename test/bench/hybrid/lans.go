@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"tandem/internal/lab/real"
+	"tandem/test/bench/page"
 	"tandem/test/peers"
 )
 
 // lans lets two offices of five fetch the same file. They can reach each other,
 // too: what leaves an office is what its nodes give to the other.
-func lans(ctx context.Context, b *bench) (*figures, error) {
+func lans(ctx context.Context, b *bench) (*page.Figures, error) {
 	const (
 		size     = 64 << 20
 		up, down = 20e6, 40e6
@@ -64,12 +65,12 @@ func lans(ctx context.Context, b *bench) (*figures, error) {
 		return nil, err
 	}
 	bound := size * 8 / float64(down)
-	f := &figures{
-		head: []string{"LAN", "copies entering", "copies leaving", "last (s)", "last / bound", "machine busy", ""},
-		note: fmt.Sprintf("64 MiB, uplinks 20 up / 40 down, server 100 Mbit/s; bound: one copy through the downlink, %.2f s. The server's host sent %.2f copies. TCP payload at the routers, all that is not content included.", bound, float64(got.sent)/size),
+	f := &page.Figures{
+		Head: []string{"LAN", "copies entering", "copies leaving", "last (s)", "last / bound", "machine busy", ""},
+		Note: fmt.Sprintf("64 MiB, uplinks 20 up / 40 down, server 100 Mbit/s; bound: one copy through the downlink, %.2f s. The server's host sent %.2f copies. TCP payload at the routers, all that is not content included.", bound, float64(got.sent)/size),
 	}
 	if len(got.ends) > 0 {
-		f.note += " One of them said: `" + got.ends[0] + "`."
+		f.Note += " One of them said: `" + got.ends[0] + "`."
 	}
 	note := ""
 	if got.load > 0.7 {
@@ -81,7 +82,7 @@ func lans(ctx context.Context, b *bench) (*figures, error) {
 			return nil, err
 		}
 		in, out := after.Received.Minus(before[i].Received).Payload(), after.Sent.Minus(before[i].Sent).Payload()
-		f.add(fmt.Sprint(i+1), fmt.Sprintf("%.3f", float64(in)/size), fmt.Sprintf("%.3f", float64(out)/size),
+		f.Add(fmt.Sprint(i+1), fmt.Sprintf("%.3f", float64(in)/size), fmt.Sprintf("%.3f", float64(out)/size),
 			seconds(got.last), fmt.Sprintf("%.3f", got.last.Seconds()/bound), fmt.Sprintf("%.0f %%", 100*got.load), note)
 	}
 	return f, nil

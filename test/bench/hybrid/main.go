@@ -5,16 +5,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"regexp"
-	"strings"
-	"time"
 
 	"tandem/internal/lab/real"
 	"tandem/test/bench/page"
@@ -47,26 +42,14 @@ func (b *bench) folder(name string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// figures is one case's table.
-type figures struct {
-	head []string
-	rows [][]string
-	note string
-}
-
-func (f *figures) add(cells ...string) {
-	f.rows = append(f.rows, cells)
-	fmt.Fprintln(os.Stderr, strings.Join(cells, " | "))
-}
-
 type benchCase struct {
 	name, title, target string
-	run                 func(context.Context, *bench) (*figures, error)
+	run                 func(context.Context, *bench) (*page.Figures, error)
 }
 
 func cases() []benchCase {
-	of := func(c crowd) func(context.Context, *bench) (*figures, error) {
-		return func(ctx context.Context, b *bench) (*figures, error) { return b.compare(ctx, c) }
+	of := func(c crowd) func(context.Context, *bench) (*page.Figures, error) {
+		return func(ctx context.Context, b *bench) (*page.Figures, error) { return b.compare(ctx, c) }
 	}
 	equal := real.Link{Up: 20e6, Down: 100e6, Apart: true}
 	ten := crowd{origin: 40e6, links: repeat(equal, 10), bytes: 64 << 20, clients: all}
@@ -96,57 +79,26 @@ func repeat(l real.Link, n int) []real.Link {
 
 func main() {
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
 		os.Exit(1)
 	}
+	var list []page.Case
+	for _, c := range cases() {
+		list = append(list, page.Case{Name: c.name, Title: c.title, Target: c.target, Run: c.measure})
+	}
+	page.Main(*only, *out, list)
 }
 
-func run(ctx context.Context) error {
-	match, err := regexp.Compile(*only)
-	if err != nil {
-		return err
-	}
+// prepare names the binary for what starts it.
+func prepare() (err error) {
 	if *bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}
-	if err := os.Setenv("TANDEM_BIN", *bin); err != nil {
-		return err
-	}
-	var names []string
-	sections := map[string]string{}
-	started := time.Now()
-	failed := 0
-	for _, c := range cases() {
-		names = append(names, c.name)
-		if !match.MatchString(c.name) || ctx.Err() != nil {
-			continue
-		}
-		f, busy, err := c.measure(ctx)
-		if err != nil { // the others are still worth measuring
-			failed++
-			fmt.Fprintf(os.Stderr, "%s: %v\n", c.name, err)
-			continue
-		}
-		text := c.section(f, busy, started)
-		fmt.Println(text)
-		sections[c.name] = text
-		if *out != "" {
-			if err := page.Write(*out, names, sections); err != nil {
-				return err
-			}
-		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d cases failed", failed)
-	}
-	return ctx.Err()
+	return os.Setenv("TANDEM_BIN", *bin)
 }
 
-func (c benchCase) measure(ctx context.Context) (*figures, float64, error) {
+func (c benchCase) measure(ctx context.Context) (*page.Figures, float64, error) {
 	dir, err := os.MkdirTemp(*tmp, "tandem-bench-")
 	if err != nil {
 		return nil, 0, err
@@ -159,17 +111,4 @@ func (c benchCase) measure(ctx context.Context) (*figures, float64, error) {
 	load := page.StartLoad()
 	f, err := c.run(ctx, &bench{dir: dir})
 	return f, load.Stop(), err
-}
-
-func (c benchCase) section(f *figures, busy float64, started time.Time) string {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "### %s\n\nTarget: %s. %s Machine %.0f %% busy.", c.title, c.target, page.Measured(started), 100*busy)
-	if f.note != "" {
-		b.WriteString(" " + f.note)
-	}
-	fmt.Fprintf(&b, "\n\n| %s |\n|%s\n", strings.Join(f.head, " | "), strings.Repeat("---|", len(f.head)))
-	for _, r := range f.rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(r, " | "))
-	}
-	return b.String()
 }

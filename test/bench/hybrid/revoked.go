@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"tandem/internal/lab/real"
+	"tandem/test/bench/page"
 	"tandem/test/peers"
 )
 
 // revoked takes a link back while four nodes fetch through it, and looks when the
 // last of them receives nothing more.
-func revoked(ctx context.Context, b *bench) (*figures, error) {
+func revoked(ctx context.Context, b *bench) (*page.Figures, error) {
 	const n = 4
-	f := &figures{
-		head: []string{"run", "last content received after (s)", "received after it by all four (KiB)"},
-		note: "Four nodes with 5 Mbit/s uplinks exchange a file, all of them connected to the server; the time from the start of tandem link rm until none of them receives more than 4 KiB in 200 ms. A node that the server cannot reach stops when its capability ends, 7 days at most.",
+	f := &page.Figures{
+		Head: []string{"run", "last content received after (s)", "received after it by all four (KiB)"},
+		Note: "Four nodes with 5 Mbit/s uplinks exchange a file, all of them connected to the server; the time from the start of tandem link rm until none of them receives more than 4 KiB in 200 ms. A node that the server cannot reach stops when its capability ends, 7 days at most.",
 	}
 	for i := range max(1, min(*runs, 3)) {
 		last, after, err := b.revoke(ctx, n)
 		if err != nil {
 			return nil, err
 		}
-		f.add(fmt.Sprint(i+1), fmt.Sprintf("%.1f", last.Seconds()), fmt.Sprint(after>>10))
+		f.Add(fmt.Sprint(i+1), fmt.Sprintf("%.1f", last.Seconds()), fmt.Sprint(after>>10))
 	}
 	return f, nil
 }

@@ -16,10 +16,10 @@ import (
 
 // single fetches three files with curl and with tandem get, in turn. Every
 // tandem get starts from an empty state folder.
-func single(ctx context.Context, b *bench) (*figures, error) {
-	f := &figures{
-		head: []string{"link", "size", "runs", "curl (s)", "tandem get LINK (s)", "difference (ms)", "x curl", "machine busy", ""},
-		note: "From the start of the process to its end, medians. curl from the same tandem server, content in memory for both.",
+func single(ctx context.Context, b *bench) (*page.Figures, error) {
+	f := &page.Figures{
+		Head: []string{"link", "size", "runs", "curl (s)", "tandem get LINK (s)", "difference (ms)", "x curl", "machine busy", ""},
+		Note: "From the start of the process to its end, medians. curl from the same tandem server, content in memory for both.",
 	}
 	for _, l := range []struct {
 		name string
@@ -39,7 +39,7 @@ func single(ctx context.Context, b *bench) (*figures, error) {
 			if busy > 0.7 && l.link.Up > 0 {
 				note = "void: the machine was busy"
 			}
-			f.add(l.name, size.name, fmt.Sprint(size.runs), fmt.Sprintf("%.3f", curl), fmt.Sprintf("%.3f", tandem),
+			f.Add(l.name, size.name, fmt.Sprint(size.runs), fmt.Sprintf("%.3f", curl), fmt.Sprintf("%.3f", tandem),
 				fmt.Sprintf("%+.0f", 1000*(tandem-curl)), fmt.Sprintf("%.3f", tandem/curl), fmt.Sprintf("%.0f %%", 100*busy), note)
 		}
 	}

@@ -18,13 +18,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tandem/internal/lab/real"
+	"tandem/test/bench/page"
 	"tandem/test/engines"
 	"tandem/test/peers"
 	"tandem/test/servers"
 )
 
 // shaped lets ten receivers fetch one file from a server behind a slow uplink.
-func shaped(ctx context.Context, b *bench) (*figures, error) {
+func shaped(ctx context.Context, b *bench) (*page.Figures, error) {
 	const (
 		receivers = 10
 		size      = 16 << 20
@@ -66,13 +67,13 @@ func shaped(ctx context.Context, b *bench) (*figures, error) {
 		return nil, err
 	}
 	bound := float64(receivers) * size * 8 / up
-	f := &figures{head: []string{"receivers' program", "last (s)", "median (s)", "last x B1"}, note: fmt.Sprintf("B1 = N F / u_s = %.2f s; 1.046 x is the physical limit of one server (headers).", bound)}
+	f := &page.Figures{Head: []string{"receivers' program", "last (s)", "median (s)", "last x B1"}, Note: fmt.Sprintf("B1 = N F / u_s = %.2f s; 1.046 x is the physical limit of one server (headers).", bound)}
 	for _, program := range []string{"curl", "tandem get"} {
 		last, mid, err := receive(ctx, b, hosts, program, s.URL+link)
 		if err != nil {
 			return nil, err
 		}
-		f.add(program, fmt.Sprintf("%.2f", last), fmt.Sprintf("%.2f", mid), fmt.Sprintf("%.3f", last/bound))
+		f.Add(program, fmt.Sprintf("%.2f", last), fmt.Sprintf("%.2f", mid), fmt.Sprintf("%.3f", last/bound))
 	}
 	return f, nil
 }
@@ -111,7 +112,7 @@ func receive(ctx context.Context, b *bench, hosts []*real.Host, program, url str
 
 // slow keeps 2,000 readers at 10 kB/s, with receive buffers so small that the
 // server has to wait for them.
-func slow(ctx context.Context, b *bench) (*figures, error) {
+func slow(ctx context.Context, b *bench) (*page.Figures, error) {
 	const (
 		clients = 2000
 		size    = 300 << 10
@@ -154,11 +155,11 @@ func slow(ctx context.Context, b *bench) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &figures{head: []string{"clients", "served", "time (s)", "resident before (MB)", "peak (MB)"}, note: "Each reads 300 KiB at 10 kB/s from a connection with a small receive buffer: 31 s at that rate."}
+	f := &page.Figures{Head: []string{"clients", "served", "time (s)", "resident before (MB)", "peak (MB)"}, Note: "Each reads 300 KiB at 10 kB/s from a connection with a small receive buffer: 31 s at that rate."}
 	if failed != nil {
-		f.note += " One failure: " + failed.Error()
+		f.Note += " One failure: " + failed.Error()
 	}
-	f.add(strconv.Itoa(clients), strconv.Itoa(served), fmt.Sprintf("%.1f", took.Seconds()), mb(before), mb(peak))
+	f.Add(strconv.Itoa(clients), strconv.Itoa(served), fmt.Sprintf("%.1f", took.Seconds()), mb(before), mb(peak))
 	return f, nil
 }
 
@@ -218,7 +219,7 @@ func status(pid int, key string) (int64, error) {
 }
 
 // two runs one and then two instances on PostgreSQL and S3, and kills one under load.
-func two(ctx context.Context, b *bench) (*figures, error) {
+func two(ctx context.Context, b *bench) (*page.Figures, error) {
 	pg, stop, err := engines.NewCluster()
 	if err != nil {
 		return nil, err
@@ -254,7 +255,7 @@ func two(ctx context.Context, b *bench) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &figures{head: []string{"instances", "download, 64 clients x 10 MiB (MB/s)", "upload, 16 clients x 1 MiB (MB/s)"}, note: "Everything, the object store and the database too, shares two cores: this shows that instances agree, not what a second machine brings."}
+	f := &page.Figures{Head: []string{"instances", "download, 64 clients x 10 MiB (MB/s)", "upload, 16 clients x 1 MiB (MB/s)"}, Note: "Everything, the object store and the database too, shares two cores: this shows that instances agree, not what a second machine brings."}
 	for _, set := range [][]*servers.Server{{first}, {first, second}} {
 		down, err := downloadFrom(ctx, set, link)
 		if err != nil {
@@ -264,7 +265,7 @@ func two(ctx context.Context, b *bench) (*figures, error) {
 		if err := u.run(ctx, nil); err != nil {
 			return nil, err
 		}
-		f.add(strconv.Itoa(len(set)), fmt.Sprintf("%.0f", down), fmt.Sprintf("%.0f", u.rate()))
+		f.Add(strconv.Itoa(len(set)), fmt.Sprintf("%.0f", down), fmt.Sprintf("%.0f", u.rate()))
 	}
 	u := uploads{servers: []*servers.Server{first, second}, clients: 16, each: 16, size: 1 << 20, prefix: "killed", mayFail: true}
 	if err := u.run(ctx, second.Kill); err != nil {
@@ -274,7 +275,7 @@ func two(ctx context.Context, b *bench) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.add("2, one killed under load", "-", fmt.Sprintf("%d acknowledged, %d lost or wrong, %d refused by the dead one", len(u.acked), lost, u.refused))
+	f.Add("2, one killed under load", "-", fmt.Sprintf("%d acknowledged, %d lost or wrong, %d refused by the dead one", len(u.acked), lost, u.refused))
 	if lost > 0 {
 		return f, fmt.Errorf("%d acknowledged files are lost or wrong", lost)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/test/bench/page"
 	"tandem/test/engines"
 	"tandem/test/peers"
 	"tandem/test/servers"
@@ -110,7 +111,7 @@ func bearer(ctx context.Context, url string) (string, error) {
 func hostOf(url string) string { return strings.TrimPrefix(url, "http://") }
 
 // oneClient uses curl, so that a client everybody has gives the figure.
-func oneClient(ctx context.Context, b *bench) (*figures, error) {
+func oneClient(ctx context.Context, b *bench) (*page.Figures, error) {
 	p, err := startPair(ctx, b, "file", 1<<30)
 	if err != nil {
 		return nil, err
@@ -131,11 +132,11 @@ func oneClient(ctx context.Context, b *bench) (*figures, error) {
 			times[i] = append(times[i], t.Seconds())
 		}
 	}
-	f := &figures{head: []string{"server", "MB/s (median)", "x nginx"}, note: fmt.Sprintf("curl to /dev/null, %d runs in turn.", *runs)}
+	f := &page.Figures{Head: []string{"server", "MB/s (median)", "x nginx"}, Note: fmt.Sprintf("curl to /dev/null, %d runs in turn.", *runs)}
 	base := median(times[0])
 	for i, s := range sources {
 		m := median(times[i])
-		f.add(s.name, fmt.Sprintf("%.0f", 1073.741824/m), fmt.Sprintf("%.2f", base/m))
+		f.Add(s.name, fmt.Sprintf("%.0f", 1073.741824/m), fmt.Sprintf("%.2f", base/m))
 	}
 	return f, nil
 }
@@ -162,16 +163,16 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
-func sixtyFour(ctx context.Context, b *bench) (*figures, error) {
+func sixtyFour(ctx context.Context, b *bench) (*page.Figures, error) {
 	return crowd(ctx, b, 10<<20, load{clients: 64, requests: 4})
 }
 
-func fiveHundred(ctx context.Context, b *bench) (*figures, error) {
+func fiveHundred(ctx context.Context, b *bench) (*page.Figures, error) {
 	return crowd(ctx, b, 100<<10, load{clients: 500, requests: 20})
 }
 
 // crowd runs the same load against nginx and tandem in turn.
-func crowd(ctx context.Context, b *bench, size int64, l load) (*figures, error) {
+func crowd(ctx context.Context, b *bench, size int64, l load) (*page.Figures, error) {
 	p, err := startPair(ctx, b, "file", size)
 	if err != nil {
 		return nil, err
@@ -198,17 +199,17 @@ func crowd(ctx context.Context, b *bench, size int64, l load) (*figures, error) 
 			p99s[i] = append(p99s[i], o.quantile(0.99).Seconds()*1e3)
 		}
 	}
-	f := &figures{head: []string{"server", "MB/s", "requests/s", "x nginx", "p50 (ms)", "p99 (ms)", "p99 x nginx"}, note: fmt.Sprintf("Each client %d requests on one connection, %d runs in turn, medians; the clients share the two cores and drop what arrives in the kernel.", l.requests, *runs)}
+	f := &page.Figures{Head: []string{"server", "MB/s", "requests/s", "x nginx", "p50 (ms)", "p99 (ms)", "p99 x nginx"}, Note: fmt.Sprintf("Each client %d requests on one connection, %d runs in turn, medians; the clients share the two cores and drop what arrives in the kernel.", l.requests, *runs)}
 	for i, k := range kinds {
 		r := median(rates[i])
-		f.add(k.name, fmt.Sprintf("%.0f", r), fmt.Sprintf("%.0f", r*1e6/float64(size)), fmt.Sprintf("%.2f", r/median(rates[0])),
+		f.Add(k.name, fmt.Sprintf("%.0f", r), fmt.Sprintf("%.0f", r*1e6/float64(size)), fmt.Sprintf("%.2f", r/median(rates[0])),
 			fmt.Sprintf("%.1f", median(p50s[i])), fmt.Sprintf("%.1f", median(p99s[i])), fmt.Sprintf("%.2f", median(p99s[i])/median(p99s[0])))
 	}
 	return f, nil
 }
 
 // upload measures the whole way of a PUT to the answer, beside its two bounds.
-func upload(ctx context.Context, b *bench) (*figures, error) {
+func upload(ctx context.Context, b *bench) (*page.Figures, error) {
 	const size = 1 << 30
 	s, err := servers.New(ctx, servers.Options{Dir: filepath.Join(b.dir, "tandem")})
 	if err != nil {
@@ -256,12 +257,12 @@ func upload(ctx context.Context, b *bench) (*figures, error) {
 		putT, tusT = append(putT, p.Seconds()), append(tusT, t.Seconds())
 	}
 	bound := max(median(diskT), median(hashT))
-	f := &figures{head: []string{"what", "MB/s (median)", "x the slower bound"}, note: "Disk: the same bytes written from memory and fsynced on the same device. SHA-256: one core, once (the server hashes twice: flat and Merkle)."}
+	f := &page.Figures{Head: []string{"what", "MB/s (median)", "x the slower bound"}, Note: "Disk: the same bytes written from memory and fsynced on the same device. SHA-256: one core, once (the server hashes twice: flat and Merkle)."}
 	for _, r := range []struct {
 		name string
 		t    []float64
 	}{{"disk", diskT}, {"SHA-256, one core", hashT}, {"tandem, PUT by curl", putT}, {"tandem put (tus, hashed by the client too)", tusT}} {
-		f.add(r.name, fmt.Sprintf("%.0f", size/1e6/median(r.t)), fmt.Sprintf("%.2f", bound/median(r.t)))
+		f.Add(r.name, fmt.Sprintf("%.0f", size/1e6/median(r.t)), fmt.Sprintf("%.2f", bound/median(r.t)))
 	}
 	return f, nil
 }

@@ -4,16 +4,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"regexp"
-	"strings"
-	"time"
 
 	"tandem/test/bench/page"
 )
@@ -35,18 +30,9 @@ type bench struct {
 	load page.LoadMeter
 }
 
-// figures is one case's table.
-type figures struct {
-	head []string
-	rows [][]string
-	note string
-}
-
-func (f *figures) add(cells ...string) { f.rows = append(f.rows, cells) }
-
 type benchCase struct {
 	name, title, target string
-	run                 func(context.Context, *bench) (*figures, error)
+	run                 func(context.Context, *bench) (*page.Figures, error)
 }
 
 func cases() []benchCase {
@@ -65,51 +51,26 @@ func cases() []benchCase {
 
 func main() {
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
 		os.Exit(1)
 	}
+	var list []page.Case
+	for _, c := range cases() {
+		list = append(list, page.Case{Name: c.name, Title: c.title, Target: c.target, Run: c.measure})
+	}
+	page.Main(*only, *out, list)
 }
 
-func run(ctx context.Context) error {
-	match, err := regexp.Compile(*only)
-	if err != nil {
-		return err
-	}
+// prepare names the binary for what starts it.
+func prepare() (err error) {
 	if *bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}
-	if err := os.Setenv("TANDEM_BIN", *bin); err != nil {
-		return err
-	}
-	var names []string
-	sections := map[string]string{}
-	started := time.Now()
-	for _, c := range cases() {
-		names = append(names, c.name)
-		if !match.MatchString(c.name) {
-			continue
-		}
-		f, busy, err := c.measure(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
-		}
-		text := c.section(f, busy, started)
-		fmt.Println(text)
-		sections[c.name] = text
-		if *out != "" { // after each case, so that a later failure loses nothing
-			if err := page.Write(*out, names, sections); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return os.Setenv("TANDEM_BIN", *bin)
 }
 
-func (c benchCase) measure(ctx context.Context) (*figures, float64, error) {
+func (c benchCase) measure(ctx context.Context) (*page.Figures, float64, error) {
 	b := &bench{load: page.StartLoad()}
 	for dir, parent := range map[*string]string{&b.dir: *disk, &b.mem: *mem} {
 		made, err := os.MkdirTemp(parent, "tandem-bench-")
@@ -125,17 +86,4 @@ func (c benchCase) measure(ctx context.Context) (*figures, float64, error) {
 	}
 	f, err := c.run(ctx, b)
 	return f, b.load.Stop(), err
-}
-
-func (c benchCase) section(f *figures, busy float64, started time.Time) string {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "### %s\n\nTarget: %s. %s Machine %.0f %% busy.", c.title, c.target, page.Measured(started), 100*busy)
-	if f.note != "" {
-		b.WriteString(" " + f.note)
-	}
-	fmt.Fprintf(&b, "\n\n| %s |\n|%s\n", strings.Join(f.head, " | "), strings.Repeat("---|", len(f.head)))
-	for _, r := range f.rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(r, " | "))
-	}
-	return b.String()
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/test/bench/page"
 	"tandem/test/engines"
 	"tandem/test/peers"
 	"tandem/test/servers"
@@ -60,12 +61,12 @@ func smallTree(dir string, n int) error {
 }
 
 // small puts, lists and gets a tree of small files; the trees themselves are in memory.
-func small(ctx context.Context, b *bench) (*figures, error) {
+func small(ctx context.Context, b *bench) (*page.Figures, error) {
 	src := filepath.Join(b.mem, "src")
 	if err := smallTree(src, smallFiles); err != nil {
 		return nil, err
 	}
-	f := &figures{head: []string{"program", "on", "put (s)", "list (s)", "get (s)", "put x rclone", "list x", "get x"}, note: "Medians of 3, in turn, each put into an empty server. rclone: --transfers 16 --checkers 16, no modification times; tandem: one command each."}
+	f := &page.Figures{Head: []string{"program", "on", "put (s)", "list (s)", "get (s)", "put x rclone", "list x", "get x"}, Note: "Medians of 3, in turn, each put into an empty server. rclone: --transfers 16 --checkers 16, no modification times; tandem: one command each."}
 	for _, place := range []struct{ name, dir string }{{"disk", b.dir}, {"tmpfs", b.mem}} {
 		var rclone, tandem [3][]float64
 		for i := range 3 {
@@ -84,8 +85,8 @@ func small(ctx context.Context, b *bench) (*figures, error) {
 		}
 		sec := func(v []float64) string { return fmt.Sprintf("%.2f", median(v)) }
 		times := func(j int) string { return fmt.Sprintf("%.2f", median(rclone[j])/median(tandem[j])) }
-		f.add("rclone to versitygw (no sync)", place.name, sec(rclone[0]), sec(rclone[1]), sec(rclone[2]), "1", "1", "1")
-		f.add("tandem (synced)", place.name, sec(tandem[0]), sec(tandem[1]), sec(tandem[2]), times(0), times(1), times(2))
+		f.Add("rclone to versitygw (no sync)", place.name, sec(rclone[0]), sec(rclone[1]), sec(rclone[2]), "1", "1", "1")
+		f.Add("tandem (synced)", place.name, sec(tandem[0]), sec(tandem[1]), sec(tandem[2]), times(0), times(1), times(2))
 	}
 	return f, nil
 }
@@ -182,7 +183,7 @@ func sameTree(a, b string) (n int, err error) {
 }
 
 // listing asks for pages of a big folder over HTTP, so that the figure has everything in it.
-func listing(ctx context.Context, b *bench) (*figures, error) {
+func listing(ctx context.Context, b *bench) (*page.Figures, error) {
 	const files = 100_000
 	src := filepath.Join(b.mem, "flat", "folder")
 	if err := os.MkdirAll(src, 0o755); err != nil {
@@ -198,13 +199,13 @@ func listing(ctx context.Context, b *bench) (*figures, error) {
 		return nil, err
 	}
 	defer stop()
-	f := &figures{head: []string{"catalog", "put of 100,000 (s)", "first page (ms)", "page in the middle (ms)", "slowest of 500 pages (ms)"}, note: "Whole requests over loopback with a new page each, medians of 100; the server's own time is less."}
+	f := &page.Figures{Head: []string{"catalog", "put of 100,000 (s)", "first page (ms)", "page in the middle (ms)", "slowest of 500 pages (ms)"}, Note: "Whole requests over loopback with a new page each, medians of 100; the server's own time is less."}
 	for _, engine := range []struct{ name, url string }{{"SQLite", ""}, {"PostgreSQL", pg}} {
 		row, err := listOn(ctx, filepath.Join(b.dir, engine.name), engine.url, src)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", engine.name, err)
 		}
-		f.add(append([]string{engine.name}, row...)...)
+		f.Add(append([]string{engine.name}, row...)...)
 	}
 	return f, nil
 }
