@@ -6,12 +6,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/sqlite"
 	"tandem/internal/content"
 	"tandem/internal/fault"
@@ -34,7 +34,7 @@ func newDesk(t *testing.T) *desk {
 // deskInBubble is a desk in a bubble of synctest, which sees to goroutines itself.
 func deskInBubble(t *testing.T) *desk {
 	t.Helper()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog"))
+	cat, err := sqlite.Open(t.Context(), catalogtest.Blank(t))
 	ok(t, err)
 	t.Cleanup(func() { ok(t, cat.Close()) })
 	o := &office{t: t, ctx: t.Context(), cat: &counted{Catalog: cat}, time: time.Now().UTC()}

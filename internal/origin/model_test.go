@@ -5,7 +5,6 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tandem/internal/catalog"
+	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/postgres"
 	"tandem/internal/catalog/sqlite"
 	"tandem/internal/fault"
@@ -27,7 +27,7 @@ import (
 // answer with spec. A failure prints the history, shrunk, and a seed.
 
 func TestModelOnSQLite(t *testing.T) {
-	c, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog"))
+	c, err := sqlite.Open(t.Context(), catalogtest.Blank(t))
 	model(t, c, err)
 }
 

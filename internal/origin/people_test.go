@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tandem/internal/catalog"
+	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/sqlite"
 	"tandem/internal/fault"
 	"tandem/internal/policy"
@@ -63,7 +63,7 @@ func newOffice(t *testing.T) *office {
 func emptyOffice(t *testing.T) *office {
 	t.Helper()
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog"))
+	cat, err := sqlite.Open(t.Context(), catalogtest.Blank(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/net/html"
 
+	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/sqlite"
 	"tandem/internal/origin"
 	"tandem/internal/origin/rest"
@@ -34,7 +34,7 @@ const passphrase = "correct horse battery"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+	cat, err := sqlite.Open(t.Context(), catalogtest.Blank(t))
 	if err != nil {
 		t.Fatal(err)
 	}

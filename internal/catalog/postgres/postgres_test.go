@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"tandem/internal/catalog"
@@ -34,7 +33,7 @@ func closing(t testing.TB, c catalog.Catalog, err error) catalog.Catalog {
 }
 
 func openSQLite(t *testing.T) catalog.Catalog {
-	c, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+	c, err := sqlite.Open(t.Context(), catalogtest.Blank(t))
 	return closing(t, c, err)
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tandem/internal/catalog"
+	"tandem/internal/catalog/catalogtest"
 	"tandem/internal/catalog/sqlcat"
 	"tandem/internal/catalog/sqlite"
 	"tandem/internal/fault"
@@ -35,7 +36,7 @@ func open(t testing.TB, path string) *sqlcat.DB {
 
 func fresh(t testing.TB) *sqlcat.DB {
 	t.Helper()
-	return open(t, filepath.Join(t.TempDir(), "catalog.db"))
+	return open(t, catalogtest.Blank(t))
 }
 
 func TestParametersAreNumberedOutsideOfQuotes(t *testing.T) {

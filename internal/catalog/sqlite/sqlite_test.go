@@ -14,7 +14,7 @@ import (
 	"tandem/internal/fault"
 )
 
-func open(t *testing.T) catalog.Catalog { return openAt(t, filepath.Join(t.TempDir(), "catalog.db")) }
+func open(t *testing.T) catalog.Catalog { return openAt(t, catalogtest.Blank(t)) }
 
 func openAt(t testing.TB, path string) catalog.Catalog {
 	t.Helper()
