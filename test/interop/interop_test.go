@@ -260,7 +260,8 @@ func pair(t *testing.T, c combination) {
 		from, to = c.client, peers.Tandem
 	}
 	seed := a.start(from, peers.Job{Host: a.host(), Torrent: path, Dir: dir, Seed: true, Encrypt: c.encrypt, Trace: *keep})
-	if err := a.tracker.WaitSeed(deadline(t, 40*time.Second), seed.Job.Host); err != nil {
+	// libtorrent gives a tracker half a minute, and then waits before it asks again.
+	if err := a.tracker.WaitSeed(deadline(t, 90*time.Second), seed.Job.Host); err != nil {
 		t.Fatal(err)
 	}
 	job := peers.Job{Host: a.host(), Torrent: path, Encrypt: c.encrypt, Trace: *keep}
