@@ -153,6 +153,9 @@ func served(s node.Snapshot) bool {
 	return false
 }
 
+// begun reports whether any of the content has come or was here, be it less than a piece.
+func begun(s node.Snapshot) bool { return s.Bytes+s.FromPeers+s.FromOrigin > 0 }
+
 // tellMissing tells which pieces nobody has, once they have kept the transfer from going on for a
 // while, and again when there are others.
 func (f *follower) tellMissing(s node.Snapshot) {
@@ -161,7 +164,7 @@ func (f *follower) tellMissing(s node.Snapshot) {
 		return
 	}
 	text := missingText(s)
-	if text == f.lost || s.Bytes == 0 && len(s.Peers) == 0 || f.now().Sub(f.moved) <= f.wait.silence {
+	if text == f.lost || !begun(s) && len(s.Peers) == 0 || f.now().Sub(f.moved) <= f.wait.silence {
 		return
 	}
 	f.lost = text
@@ -192,7 +195,7 @@ func (f *follower) givenUp(ctx context.Context) error {
 	if f.completed == nil || f.paused || f.wait.giveUp == 0 || idle < f.wait.giveUp {
 		return nil
 	}
-	if s := f.it.Status(); len(s.Lost) > 0 && s.Bytes > 0 {
+	if s := f.it.Status(); len(s.Lost) > 0 && begun(s) {
 		return withHint(missingHint, fault.Errorf(fault.Unreachable, "gave up after %s: %s", secondsText(idle), missingText(s)))
 	}
 	return fmt.Errorf("gave up after %s: nothing has come: %w", secondsText(idle), f.it.Why(ctx))

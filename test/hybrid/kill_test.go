@@ -126,7 +126,9 @@ func TestTheServerComesBack(t *testing.T) {
 	})
 	n := w.get("b", l.Link)
 	<-gone
-	n.await("waiting for the server", func(e event) bool { return e.Event == "missing" })
+	n.await("waiting for the server", func(e event) bool {
+		return e.Event == "missing" || e.Event == "warning" && strings.Contains(e.Message, "the server is away")
+	})
 	w.front.to(strings.TrimPrefix(w.URL, "http://"))
 	n.complete(file)
 }
