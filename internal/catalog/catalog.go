@@ -8,14 +8,21 @@ package catalog
 import (
 	"context"
 	"io"
+
+	"tandem/internal/fault"
 )
+
+// ErrDoubt is in the chain of a fault.Unreachable when the connection was lost in a
+// commit and the database did not say in time whether it was made. What must not be
+// done twice must then not be tried again.
+var ErrDoubt = fault.Errorf(fault.Unreachable, "catalog: the connection was lost in a commit; whether it was made is not known")
 
 // Catalog runs functions in transactions.
 //
 // Errors are of kind fault.NotFound, fault.Exists, fault.Busy (somebody else
 // took over, or is removing it; try again), fault.Quota, fault.Gone,
 // fault.Invalid, fault.Unreachable (the database does not answer: nothing was
-// changed unless said otherwise, and the same call may be made again),
+// changed, and the same call may be made again, unless ErrDoubt is in the chain),
 // fault.Full or fault.Other.
 type Catalog interface {
 	// View runs f on one consistent state. Views run side by side with each

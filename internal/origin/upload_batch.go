@@ -216,7 +216,7 @@ func (b *batch) commit(ctx context.Context) {
 
 // complete makes the files visible in one Update.
 func (b *batch) complete(ctx context.Context) error {
-	err := b.s.patiently(ctx, func() error {
+	err := b.s.unlessInDoubt(ctx, func() error {
 		return b.s.update(ctx, func(tx *catalog.Tx) error {
 			now, err := b.s.present(tx, b.c)
 			if err != nil {

@@ -40,6 +40,23 @@ func (s *Server) patiently(ctx context.Context, f func() error) error {
 	}
 }
 
+// unlessInDoubt is patiently for what must not be done twice: it ends where the catalog may have done it.
+func (s *Server) unlessInDoubt(ctx context.Context, f func() error) error {
+	var doubt error
+	err := s.patiently(ctx, func() error {
+		err := f()
+		if errors.Is(err, catalog.ErrDoubt) {
+			doubt = err
+			return nil
+		}
+		return err
+	})
+	if doubt != nil {
+		return doubt
+	}
+	return err
+}
+
 // errRemoving is the fault.Busy of content that is being removed from the store.
 type errRemoving struct{ error }
 
@@ -257,7 +274,7 @@ func (s *Server) reopen(ctx context.Context, in *intake, sum content.FileSum) (t
 func (s *Server) complete(ctx context.Context, c Caller, in *intake, sum content.FileSum) (*Entry, error) {
 	var e Entry
 	var node catalog.NodeID
-	err := s.patiently(ctx, func() error {
+	err := s.unlessInDoubt(ctx, func() error {
 		return s.update(ctx, func(tx *catalog.Tx) error {
 			a, err := s.again(tx, c, in)
 			if err != nil {

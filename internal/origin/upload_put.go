@@ -82,7 +82,7 @@ func (s *Server) putSmall(ctx context.Context, c Caller, r UploadRequest, body i
 			return e, false, err
 		}
 	}
-	err = s.patiently(ctx, func() error {
+	err = s.unlessInDoubt(ctx, func() error {
 		return s.update(ctx, func(tx *catalog.Tx) error {
 			e, created, err = s.completeSmall(tx, c, r, sum, brought)
 			return err

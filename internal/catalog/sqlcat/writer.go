@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"tandem/internal/catalog"
 	"tandem/internal/fault"
 )
 
@@ -56,7 +57,7 @@ func (w *writer) round(first *job) {
 	}
 	batch := []*job{first}
 	err := w.attempt(&batch, true)
-	if errors.Is(err, fault.Unreachable) && !errors.Is(err, errDoubt) {
+	if errors.Is(err, fault.Unreachable) && !errors.Is(err, catalog.ErrDoubt) {
 		err = w.attempt(&batch, false)
 	}
 	for _, j := range batch {
@@ -261,7 +262,7 @@ func (w *writer) settle(mark string, lost error) error {
 		case <-timer.C:
 		case <-w.db.closing:
 			timer.Stop()
-			return errors.Join(errDoubt, lost)
+			return errors.Join(catalog.ErrDoubt, lost)
 		}
 		pause *= 2
 		if w.begin() != nil {
@@ -278,8 +279,5 @@ func (w *writer) settle(mark string, lost error) error {
 			return lost
 		}
 	}
-	return errors.Join(errDoubt, lost)
+	return errors.Join(catalog.ErrDoubt, lost)
 }
-
-// errDoubt is of a commit that the database never answered.
-var errDoubt = fault.Errorf(fault.Unreachable, "catalog: the connection was lost in a commit; whether it was made is not known")
