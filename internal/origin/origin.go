@@ -5,7 +5,8 @@
 //
 // A Server holds no state that another instance on the same catalog and store
 // would miss: sessions, locks, limits, upload offsets and quotas are in the
-// catalog. What it keeps in memory are caches that the catalog's change counter ends.
+// catalog. What it keeps in memory are caches that the catalog's change counter ends, and
+// who is in which swarm, which nodes tell again (docs/decisions/0006).
 package origin
 
 import (
