@@ -19,7 +19,7 @@ const (
 // floorOf returns the floor a room stands on, 0 for a room nobody planned.
 func floorOf(room string) int {
 	switch room {
-	case "fault", "bencode", "content", "metainfo", "peer", "wire", "capability":
+	case "fault", "bencode", "content", "metainfo", "peer", "wire", "capability", "units":
 		return words
 	case "pick", "choke", "request", "swarm", "admit", "policy":
 		return decisions

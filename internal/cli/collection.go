@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/internal/origin/api"
+	"tandem/internal/units"
 )
 
 func (a *app) collectionCommand() *cobra.Command {
@@ -87,7 +88,7 @@ func changed[T any](c *cobra.Command, flag string, v T) *T {
 
 func (a *app) collectionSet() *cobra.Command {
 	var name string
-	var quota Size
+	var quota units.Size
 	var trash, versions span
 	c := &cobra.Command{
 		Use:     "set NAME",

@@ -17,6 +17,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/transport"
+	"tandem/internal/units"
 )
 
 // settings are what the four layers (defaults, file, environment, flags) agree
@@ -27,7 +28,7 @@ type settings struct {
 	Bootstrap  []string
 	LAN        bool
 	PortMap    bool
-	Up, Down   Rate
+	Up, Down   units.Rate
 	Encryption encryption
 	Server     serverSettings
 
@@ -41,8 +42,8 @@ type fileSettings struct {
 	Bootstrap  *[]string   `toml:"dht_nodes"`
 	LAN        *bool       `toml:"lan"`
 	PortMap    *bool       `toml:"port_map"`
-	Up         *Rate       `toml:"up_limit"`
-	Down       *Rate       `toml:"down_limit"`
+	Up         *units.Rate `toml:"up_limit"`
+	Down       *units.Rate `toml:"down_limit"`
 	Encryption *encryption `toml:"encryption"`
 	fileServer
 }

@@ -9,24 +9,25 @@ import (
 
 	"tandem/internal/fault"
 	"tandem/internal/origin"
+	"tandem/internal/units"
 )
 
 // budgetSettings are what a server may spend on sending content.
 type budgetSettings struct {
-	Rate   Rate
+	Rate   units.Rate
 	Month  allowance
 	Conns  count
 	Copies copies
-	Uplink Rate
+	Uplink units.Rate
 }
 
 // fileBudget is its part of the configuration file.
 type fileBudget struct {
-	Rate   *Rate      `toml:"server_origin_rate"`
-	Month  *allowance `toml:"server_origin_month"`
-	Conns  *int64     `toml:"server_origin_conns"`
-	Copies *float64   `toml:"server_origin_copies"`
-	Uplink *Rate      `toml:"server_uplink"`
+	Rate   *units.Rate `toml:"server_origin_rate"`
+	Month  *allowance  `toml:"server_origin_month"`
+	Conns  *int64      `toml:"server_origin_conns"`
+	Copies *float64    `toml:"server_origin_copies"`
+	Uplink *units.Rate `toml:"server_uplink"`
 }
 
 func (s *settings) placeBudget(path string, f *fileBudget) error {
@@ -75,11 +76,11 @@ var budgetTable = []setting{
 // budgetFlags are those of serve.
 func budgetFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.Var(new(Rate), "origin-rate", "send at most this many bytes of content a second, such as 5Mbit; nodes are pointed to each other, browsers wait")
+	f.Var(new(units.Rate), "origin-rate", "send at most this many bytes of content a second, such as 5Mbit; nodes are pointed to each other, browsers wait")
 	f.Var(new(allowance), "origin-month", "send this much content in a calendar month, such as 1TiB; past it a tenth as fast")
 	f.Var(new(count), "origin-conns", "send content to at most `N` at a time; others wait")
 	f.Var(new(copies), "origin-copies", "send a crowd of nodes at most `N` copies of a share, such as 1.2, while they have the pieces")
-	f.Var(new(Rate), "uplink", "what the server's link carries, such as 1Gbit, where it should not be found out by measuring")
+	f.Var(new(units.Rate), "uplink", "what the server's link carries, such as 1Gbit, where it should not be found out by measuring")
 	ofServer(c, "origin-rate", "origin-month", "origin-conns", "origin-copies", "uplink")
 }
 
@@ -90,16 +91,16 @@ func (b budgetSettings) budget() origin.Budget {
 }
 
 // allowance is a Size that the configuration file knows.
-type allowance Size
+type allowance units.Size
 
 // Set implements pflag.Value.
-func (a *allowance) Set(text string) error { return (*Size)(a).Set(text) }
+func (a *allowance) Set(text string) error { return (*units.Size)(a).Set(text) }
 
 func (a *allowance) String() string {
 	if *a == 0 {
 		return "unlimited"
 	}
-	return Size(*a).String()
+	return units.Size(*a).String()
 }
 
 // Type implements pflag.Value.

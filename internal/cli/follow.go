@@ -9,6 +9,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/transfer"
+	"tandem/internal/units"
 )
 
 // item is what follow needs of a share or transfer.
@@ -196,9 +197,9 @@ func (f *follower) givenUp(ctx context.Context) error {
 		return nil
 	}
 	if s := f.it.Status(); len(s.Lost) > 0 && begun(s) {
-		return withHint(missingHint, fault.Errorf(fault.Unreachable, "gave up after %s: %s", secondsText(idle), missingText(s)))
+		return withHint(missingHint, fault.Errorf(fault.Unreachable, "gave up after %s: %s", units.Seconds(idle), missingText(s)))
 	}
-	return fmt.Errorf("gave up after %s: nothing has come: %w", secondsText(idle), f.it.Why(ctx))
+	return fmt.Errorf("gave up after %s: nothing has come: %w", units.Seconds(idle), f.it.Why(ctx))
 }
 
 // tellPause tells once that the transfer waits, and once that it goes on.

@@ -12,6 +12,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
 	"tandem/internal/node"
+	"tandem/internal/units"
 )
 
 // inspection is what inspect --json prints; its keys are a contract.
@@ -114,10 +115,10 @@ func (in *inspection) print(w io.Writer, src *node.Source) {
 	row("infohash v1", in.InfoHash1)
 	row("infohash v2", in.InfoHash2)
 	if in.TotalBytes > 0 || src.Torrent != nil {
-		row("size", fmt.Sprintf("%s (%d bytes)", bytesText(in.TotalBytes), in.TotalBytes))
+		row("size", fmt.Sprintf("%s (%d bytes)", units.Bytes(in.TotalBytes), in.TotalBytes))
 	}
 	if src.Torrent != nil {
-		row("piece length", bytesText(in.PieceLength))
+		row("piece length", units.Bytes(in.PieceLength))
 		row("pieces", fmt.Sprint(src.Torrent.Manifest.NumPieces()))
 		row("comment", src.Torrent.Comment)
 		row("created by", src.Torrent.CreatedBy)
@@ -152,6 +153,6 @@ func (in *inspection) print(w io.Writer, src *node.Source) {
 		row("note", "keys of a dictionary are not sorted, which the format asks for")
 	}
 	for _, f := range in.Files {
-		row("file", fmt.Sprintf("%s (%s)", f.Path, bytesText(f.Length)))
+		row("file", fmt.Sprintf("%s (%s)", f.Path, units.Bytes(f.Length)))
 	}
 }

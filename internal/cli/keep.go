@@ -9,6 +9,7 @@ import (
 
 	"tandem/internal/node"
 	"tandem/internal/origin/client"
+	"tandem/internal/units"
 )
 
 // keep is one run of the keep command.
@@ -17,7 +18,7 @@ type keep struct {
 	until  string
 	dir    string
 	file   string // of a link's password
-	space  Size
+	space  units.Size
 	detach bool
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/internal/origin/api"
+	"tandem/internal/units"
 )
 
 func (a *app) ledgerCommand() *cobra.Command {
@@ -59,7 +60,7 @@ func ledgerRow(by string, l api.LedgerLine) []string {
 		out = append(out, shortNode(l.Node), cmp.Or(l.User, "-"))
 	}
 	s := l.Served
-	return append(out, bytesText(s.Server), bytesText(s.LAN), bytesText(s.Peers), bytesText(s.Server+s.LAN+s.Peers), when(l.Updated))
+	return append(out, units.Bytes(s.Server), units.Bytes(s.LAN), units.Bytes(s.Peers), units.Bytes(s.Server+s.LAN+s.Peers), when(l.Updated))
 }
 
 // shortNode is enough of a node's ID to tell it from others.
@@ -74,5 +75,5 @@ func servedText(s *api.Served) string {
 	if all == 0 {
 		return "0 B"
 	}
-	return fmt.Sprintf("%s, %d %% by the server", bytesText(all), percentOf(s.Server, all))
+	return fmt.Sprintf("%s, %d %% by the server", units.Bytes(all), percentOf(s.Server, all))
 }

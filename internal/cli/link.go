@@ -11,6 +11,7 @@ import (
 
 	"tandem/internal/origin/api"
 	"tandem/internal/peer"
+	"tandem/internal/units"
 )
 
 // link is one run of the link command.
@@ -20,7 +21,7 @@ type link struct {
 	audience, note string
 	downloads      int64
 	copies         int
-	most           Size
+	most           units.Size
 	upload, qr, v1 bool
 }
 

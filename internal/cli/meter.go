@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/internal/origin/client"
+	"tandem/internal/units"
 )
 
 // The events of put and get with a server.
@@ -43,7 +44,7 @@ func (j *jsonReporter) Moving(_ string, done, total int64, rate float64) {
 
 // Moving implements shows.
 func (t *textReporter) Moving(phase string, done, total int64, rate float64) {
-	tail := bitsText(rate)
+	tail := units.Bits(rate)
 	if left := total - done; left > 0 && rate > 1 {
 		if eta := time.Duration(float64(left) / rate * float64(time.Second)); eta < 100*time.Hour {
 			tail += ", " + eta.Round(time.Second).String() + " left"
@@ -112,9 +113,9 @@ func (a *app) moved(verb string, out client.Outcome, began time.Time) {
 		writeJSON(a.stdout, e)
 		return
 	}
-	line := fmt.Sprintf("%s %s, %s in %s", verb, plural(out.Files, "file"), bytesText(out.Bytes), secondsText(took))
+	line := fmt.Sprintf("%s %s, %s in %s", verb, plural(out.Files, "file"), units.Bytes(out.Bytes), units.Seconds(took))
 	if out.Bytes > 1<<20 {
-		line += "; " + bitsText(float64(out.Bytes)/took.Seconds())
+		line += "; " + units.Bits(float64(out.Bytes)/took.Seconds())
 	}
 	if out.Skipped > 0 {
 		line += fmt.Sprintf("; %s there already", plural(out.Skipped, "file"))

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/internal/origin/api"
+	"tandem/internal/units"
 )
 
 func (a *app) usersCommand() *cobra.Command {
@@ -44,7 +45,7 @@ func (a *app) usersCommand() *cobra.Command {
 
 func (a *app) usersAdd() *cobra.Command {
 	var role, file string
-	var quota Size
+	var quota units.Size
 	c := &cobra.Command{
 		Use: "add NAME", Short: "Make an account", Example: `  tandem users add bob --role publisher --password-file password.txt`,
 		Args: cobra.ExactArgs(1),
@@ -74,7 +75,7 @@ func (a *app) usersAdd() *cobra.Command {
 
 func (a *app) usersSet() *cobra.Command {
 	var role, file string
-	var quota Size
+	var quota units.Size
 	var disable, enable bool
 	c := &cobra.Command{
 		Use: "set NAME", Short: "Change an account's role, quota or password, or disable it",

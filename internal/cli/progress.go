@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"tandem/internal/node"
+	"tandem/internal/units"
 )
 
 // textReporter speaks to a person: a bar on a terminal, a plain line every few
@@ -66,7 +67,7 @@ func (t *textReporter) Progress(s node.Snapshot) {
 }
 
 func progressTail(s node.Snapshot) string {
-	tail := bitsText(s.Rate) + ", " + plural(len(s.Peers), "peer")
+	tail := units.Bits(s.Rate) + ", " + plural(len(s.Peers), "peer")
 	if served(s) {
 		tail += " and the server"
 	}
@@ -138,7 +139,7 @@ func offerText(s node.Snapshot) string {
 	if o == nil {
 		return "offering room to " + serverOf(s)
 	}
-	line := fmt.Sprintf("offering %s to %s: %s kept, %s used", bytesText(o.Space), serverOf(s), plural(o.Kept, "share"), bytesText(o.Used))
+	line := fmt.Sprintf("offering %s to %s: %s kept, %s used", units.Bytes(o.Space), serverOf(s), plural(o.Kept, "share"), units.Bytes(o.Used))
 	if o.State != "offered" {
 		line += "; " + o.State
 	}
@@ -188,7 +189,7 @@ func (t *textReporter) draw(phase string, done, total int64, tail string) {
 }
 
 func plainLine(phase string, done, total int64, tail string) string {
-	line := fmt.Sprintf("%s %s of %s", phase, bytesText(done), bytesText(total))
+	line := fmt.Sprintf("%s %s of %s", phase, units.Bytes(done), units.Bytes(total))
 	if total == 0 {
 		line = phase
 	}

@@ -11,6 +11,7 @@ import (
 
 	"tandem/internal/node"
 	"tandem/internal/origin/client"
+	"tandem/internal/units"
 )
 
 // remote is a command's connection to a server.
@@ -191,7 +192,7 @@ func whenOr(t *time.Time, never string) string {
 // quotaText writes a quota and how much of it is used.
 func quotaText(used, quota int64) string {
 	if quota == 0 {
-		return bytesText(used)
+		return units.Bytes(used)
 	}
-	return bytesText(used) + " of " + bytesText(quota)
+	return units.Bytes(used) + " of " + units.Bytes(quota)
 }

@@ -18,6 +18,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/transport"
+	"tandem/internal/units"
 )
 
 // app is one run of the command line.
@@ -122,8 +123,8 @@ copy, those who fetch carry the load, and when the server is gone the share goes
 	f.BoolVar(&a.json, "json", false, "print one JSON object a line on standard output")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log to standard error")
 	f.StringVar(&a.configPath, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/tandem/config.toml)")
-	f.Var(new(Rate), "up-limit", "send at most this many payload bytes a second, such as 5MB, 512KiB or 40Mbit")
-	f.Var(new(Rate), "down-limit", "receive at most this much")
+	f.Var(new(units.Rate), "up-limit", "send at most this many payload bytes a second, such as 5MB, 512KiB or 40Mbit")
+	f.Var(new(units.Rate), "down-limit", "receive at most this much")
 	f.Bool("no-dht", false, "stay out of the BitTorrent DHT")
 	f.Bool("no-lan", false, "do not look for nodes on the local network")
 	f.Bool("no-portmap", false, "do not ask the router to open a port")

@@ -180,19 +180,6 @@ func TestTimesOfExpiry(t *testing.T) {
 	}
 }
 
-func TestSizes(t *testing.T) {
-	for text, want := range map[string]Size{"0": 0, "512": 512, "10GiB": 10 << 30, "1.5 MB": 1_500_000, "2tb": 2_000_000_000_000} {
-		if got, err := ParseSize(text); err != nil || got != want {
-			t.Errorf("%s is %d (%v), want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "x", "-1", "5 parsecs", "1e30", "99999999999TB", "1.2.3"} {
-		if got, err := ParseSize(text); err == nil {
-			t.Errorf("%q is read as %d", text, got)
-		}
-	}
-}
-
 func TestGrants(t *testing.T) {
 	g, err := parseGrant("group:our crew", "read,list")
 	if err != nil || !g.Group || g.Subject != "our crew" || strings.Join(g.Rights, ",") != "read,list" {

@@ -11,6 +11,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/peer"
+	"tandem/internal/units"
 )
 
 // progressEvery paces progress events and the bar.
@@ -155,7 +156,7 @@ func (s *share) throughServer(c *cobra.Command, local string) error {
 // are its own, beside the node's.
 func (a *app) itemLimits(c *cobra.Command) (up, down int64) {
 	value := func(name string) int64 {
-		if r, ok := c.Flags().Lookup(name).Value.(*Rate); ok {
+		if r, ok := c.Flags().Lookup(name).Value.(*units.Rate); ok {
 			return int64(*r)
 		}
 		return 0

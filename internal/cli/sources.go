@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"tandem/internal/node"
+	"tandem/internal/units"
 )
 
 // summary is the line that ends a download: how long, how much from whom, how near that was
 // to the best possible, and which limit bound it.
 func summary(s node.Snapshot) string {
 	took := max(s.Completed.Sub(s.Started), time.Millisecond)
-	line := fmt.Sprintf("%s in %s", bytesText(s.Total), secondsText(took))
+	line := fmt.Sprintf("%s in %s", units.Bytes(s.Total), units.Seconds(took))
 	if s.FromPeers+s.FromOrigin == 0 {
 		return line + ", all of it already here and checked"
 	}

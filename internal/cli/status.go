@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"tandem/internal/node"
+	"tandem/internal/units"
 )
 
 // printItems is the overview.
@@ -26,7 +27,7 @@ func printItems(w io.Writer, items []node.Snapshot) {
 			state += "!"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.ID, s.Kind, clean(state), percent(s),
-			bitsText(s.Rate), bitsText(s.UpRate), len(s.Peers), bytesText(s.FromOrigin), bytesText(s.FromPeers), clean(s.Name))
+			units.Bits(s.Rate), units.Bits(s.UpRate), len(s.Peers), units.Bytes(s.FromOrigin), units.Bytes(s.FromPeers), clean(s.Name))
 	}
 }
 
@@ -55,11 +56,11 @@ func printItem(w io.Writer, s node.Snapshot) {
 	if s.Error != "" {
 		row("error", "%s", s.Error)
 	}
-	row("done", "%s of %s (%s), %d of %d pieces", bytesText(s.Bytes), bytesText(s.Total), percent(s), s.Pieces, s.Wanted)
-	row("rates", "%s down, %s up", bitsText(s.Rate), bitsText(s.UpRate))
+	row("done", "%s of %s (%s), %d of %d pieces", units.Bytes(s.Bytes), units.Bytes(s.Total), percent(s), s.Pieces, s.Wanted)
+	row("rates", "%s down, %s up", units.Bits(s.Rate), units.Bits(s.UpRate))
 	row("taken", "%s from the server, %s from this network, %s from other peers",
-		bytesText(s.FromOrigin), bytesText(s.FromLAN), bytesText(s.FromPeers-s.FromLAN))
-	row("given", "%s", bytesText(s.Uploaded))
+		units.Bytes(s.FromOrigin), units.Bytes(s.FromLAN), units.Bytes(s.FromPeers-s.FromLAN))
+	row("given", "%s", units.Bytes(s.Uploaded))
 	row("copies", "%.2f among the peers", s.Copies)
 	printHybrid(row, s)
 	if s.Limit != "" {
@@ -96,7 +97,7 @@ func printHybrid(row func(key, format string, args ...any), s node.Snapshot) {
 		row("kept until", "%s", when(s.Until))
 	}
 	if u := s.Upload; u != nil {
-		row("upload", "%s, %s of %s", u.State, bytesText(u.Done), bytesText(u.Total))
+		row("upload", "%s, %s of %s", u.State, units.Bytes(u.Done), units.Bytes(u.Total))
 	}
 	if s.Offer != nil {
 		row("offer", "%s", offerText(s))
@@ -125,6 +126,6 @@ func printPeers(w io.Writer, peers []node.PeerSnapshot) {
 			pieces = "all"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clean(p.Name), clean(p.Addr), p.Path,
-			bitsText(p.DownRate), bitsText(p.UpRate), pieces, clean(p.Client))
+			units.Bits(p.DownRate), units.Bits(p.UpRate), pieces, clean(p.Client))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"tandem/internal/fault"
 	"tandem/internal/origin/api"
+	"tandem/internal/units"
 )
 
 func (a *app) lsCommand() *cobra.Command {
@@ -38,7 +39,7 @@ func entryRow(name func(api.Entry) string) func(api.Entry) []string {
 		if e.Kind == "folder" {
 			return []string{"-", when(e.Modified), e.By, name(e) + "/"}
 		}
-		return []string{bytesText(e.Size), when(e.Modified), e.By, name(e)}
+		return []string{units.Bytes(e.Size), when(e.Modified), e.By, name(e)}
 	}
 }
 
@@ -208,7 +209,7 @@ func (a *app) trashCommand() *cobra.Command {
 				return err
 			}
 			rows(a, list, "ID SIZE REMOVED BY STAYS-UNTIL PATH", func(t api.Trashed) []string {
-				return []string{number(t.ID), bytesText(t.Size), when(t.Trashed), t.By, when(t.Goes), t.Path}
+				return []string{number(t.ID), units.Bytes(t.Size), when(t.Trashed), t.By, when(t.Goes), t.Path}
 			})
 			return nil
 		}),
@@ -290,7 +291,7 @@ func (a *app) versionsCommand() *cobra.Command {
 				if v.Current {
 					mark = " (current)"
 				}
-				return []string{number(v.ID), bytesText(v.Size), when(v.Stored), v.By, v.SHA256 + mark}
+				return []string{number(v.ID), units.Bytes(v.Size), when(v.Stored), v.By, v.SHA256 + mark}
 			})
 			return nil
 		}),

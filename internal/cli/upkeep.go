@@ -12,6 +12,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/node"
 	"tandem/internal/origin"
+	"tandem/internal/units"
 )
 
 // backupEvent says what a backup or restore has moved.
@@ -53,7 +54,7 @@ it as safe as the server.`,
 					return err
 				}
 				a.print(backupEvent{"backup", report.Files, report.Bytes, report.Copied, report.Catalog},
-					fmt.Sprintf("%s: %s, %s; %d copied, the others were there", report.Catalog, plural(int(report.Files), "file"), bytesText(report.Bytes), report.Copied))
+					fmt.Sprintf("%s: %s, %s; %d copied, the others were there", report.Catalog, plural(int(report.Files), "file"), units.Bytes(report.Bytes), report.Copied))
 				return withHint("find out which files have it with: tandem scrub; everything else is in the backup", err)
 			})
 		},
@@ -94,7 +95,7 @@ A backup of one kind of database restores into the other.`,
 					return err
 				}
 				a.print(backupEvent{"restore", report.Files, report.Bytes, report.Copied, report.Catalog},
-					fmt.Sprintf("restored %s: %s, %s; look at it: tandem scrub", report.Catalog, plural(int(report.Files), "file"), bytesText(report.Bytes)))
+					fmt.Sprintf("restored %s: %s, %s; look at it: tandem scrub", report.Catalog, plural(int(report.Files), "file"), units.Bytes(report.Bytes)))
 				return withHint("find out which files have it with: tandem scrub; everything else is restored", err)
 			})
 		},
@@ -154,11 +155,11 @@ func (a *app) printScrub(r origin.ScrubReport) error {
 	for what, list := range map[string][]origin.Damage{"damaged": r.Damaged, "missing": r.Missing} {
 		for _, d := range list {
 			a.print(damageEvent{what, hex.EncodeToString(d.Root[:]), d.Size, d.Paths},
-				fmt.Sprintf("%s: %x, %s: %s", what, d.Root, bytesText(d.Size), strings.Join(d.Paths, ", ")))
+				fmt.Sprintf("%s: %x, %s: %s", what, d.Root, units.Bytes(d.Size), strings.Join(d.Paths, ", ")))
 		}
 	}
 	a.print(scrubEvent{"scrub", r.Checked, r.Bytes, len(r.Damaged), len(r.Missing), r.Stray},
-		fmt.Sprintf("hashed %s, %s: %d damaged, %d missing", plural(int(r.Checked), "file"), bytesText(r.Bytes), len(r.Damaged), len(r.Missing)))
+		fmt.Sprintf("hashed %s, %s: %d damaged, %d missing", plural(int(r.Checked), "file"), units.Bytes(r.Bytes), len(r.Damaged), len(r.Missing)))
 	if n := len(r.Damaged) + len(r.Missing); n > 0 {
 		return withHint("put the files named above again, or take them from a backup: the same content heals them",
 			fault.Errorf(fault.Corrupt, "%s damaged or missing", plural(n, "content")))

@@ -9,6 +9,7 @@ import (
 	"tandem/internal/fault"
 	"tandem/internal/metainfo"
 	"tandem/internal/node"
+	"tandem/internal/units"
 )
 
 // badEvent is one bad piece in --json.
@@ -102,7 +103,7 @@ func (a *app) printBad(t *metainfo.Torrent, bad []node.BadPiece) {
 	}
 	m := t.Manifest
 	fmt.Fprintf(a.stdout, "%d of %d pieces are right (%s of %s)\n", m.NumPieces()-len(bad), m.NumPieces(),
-		bytesText(m.TotalBytes()-badBytes(bad)), bytesText(m.TotalBytes()))
+		units.Bytes(m.TotalBytes()-badBytes(bad)), units.Bytes(m.TotalBytes()))
 }
 
 func badBytes(bad []node.BadPiece) int64 {

@@ -1,4 +1,4 @@
-package cli
+package units
 
 import (
 	"fmt"
@@ -42,3 +42,6 @@ func (s *Size) Set(text string) error {
 
 // Type implements pflag.Value.
 func (s *Size) Type() string { return "SIZE" }
+
+// UnmarshalText reads a file's form.
+func (s *Size) UnmarshalText(b []byte) error { return s.Set(string(b)) }

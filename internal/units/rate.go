@@ -1,11 +1,11 @@
-package cli
+// Package units reads and writes sizes, rates and spans of time as people spell them.
+package units
 
 import (
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Rate is a limit in payload bytes per second; 0 is unlimited. It is both a
@@ -72,72 +72,3 @@ func (r *Rate) Type() string { return "RATE" }
 
 // UnmarshalText reads the configuration file's form.
 func (r *Rate) UnmarshalText(b []byte) error { return r.Set(string(b)) }
-
-// Seeding is how long to serve after completion.
-type Seeding time.Duration
-
-// Set implements pflag.Value.
-func (d *Seeding) Set(s string) error {
-	if s == "forever" {
-		*d = Seeding(math.MaxInt64)
-		return nil
-	}
-	v, err := time.ParseDuration(s)
-	if err != nil || v < 0 {
-		return fmt.Errorf(`%q is neither a duration such as 30m or 12h nor "forever"`, s)
-	}
-	*d = Seeding(v)
-	return nil
-}
-
-// String writes a form Set reads.
-func (d *Seeding) String() string {
-	if *d == math.MaxInt64 {
-		return "forever"
-	}
-	return time.Duration(*d).String()
-}
-
-// Type implements pflag.Value.
-func (d *Seeding) Type() string { return "DURATION|forever" }
-
-// bytesText writes a number of bytes for people.
-func bytesText(n int64) string {
-	const units = "KMGTPE"
-	if n < 1<<10 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, i := float64(n)/(1<<10), 0
-	for v >= 1023.95 && i < len(units)-1 {
-		v, i = v/(1<<10), i+1
-	}
-	if v == math.Trunc(v) || v >= 100 {
-		return fmt.Sprintf("%.0f %ciB", v, units[i])
-	}
-	return fmt.Sprintf("%.1f %ciB", v, units[i])
-}
-
-// bitsText writes a rate, given in bytes per second, for people.
-func bitsText(bytesPerSecond float64) string {
-	b := bytesPerSecond * 8
-	switch {
-	case b >= 1e9:
-		return fmt.Sprintf("%.2f Gbit/s", b/1e9)
-	case b >= 1e6:
-		return fmt.Sprintf("%.1f Mbit/s", b/1e6)
-	case b >= 1e3:
-		return fmt.Sprintf("%.0f kbit/s", b/1e3)
-	}
-	return fmt.Sprintf("%.0f bit/s", b)
-}
-
-// secondsText writes a span of time for people.
-func secondsText(d time.Duration) string {
-	if d < 10*time.Second {
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	if d < 2*time.Minute {
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	}
-	return d.Round(time.Second).String()
-}
