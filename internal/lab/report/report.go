@@ -1,0 +1,46 @@
+// Package report shows what a comparison found: a page, plots, tables and the terminal's
+// lines.
+//
+// The page stands alone: styles and plots are inside it, nothing is fetched and nothing
+// runs. It reads in light and dark, on a phone, on paper and without colour, and every
+// plot has its figures beside it. Plots: gonum.org/v1/plot. Colours: Okabe and Ito,
+// chosen so that the colour-blind tell them apart.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tandem/internal/fault"
+	"tandem/internal/lab"
+)
+
+// Write writes the report of c into dir, which it makes if need be, and returns the
+// paths of the files in the order a reader wants them: report.html, results.json (c
+// itself), results.csv (one line per run), table.csv, then each plot as .svg and .png.
+// A file appears whole or not at all; other files in dir are left alone. Errors are
+// those of the file system, or fault.Invalid where c cannot be written as JSON.
+func Write(dir string, c *lab.Comparison) (files []string, err error) {
+	if c == nil {
+		return nil, fault.Errorf(fault.Invalid, "report: no comparison")
+	}
+	var out []file
+	js, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "report: results.json: %w", err)
+	}
+	out = append(out, file{"results.json", append(js, '\n')})
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	for _, f := range out {
+		path := filepath.Join(dir, f.name)
+		if err := write(path, f.text); err != nil {
+			return files, fmt.Errorf("report: %w", err)
+		}
+		files = append(files, path)
+	}
+	return files, nil
+}
