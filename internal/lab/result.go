@@ -34,6 +34,9 @@ type Result struct {
 	Progress []Point         `json:"progress,omitempty"`   // receivers finished against time, at most 400 points
 	OneOut   time.Duration   `json:"one_out_ns,omitempty"` // when every piece was held by some receiver; 0: never, or not known
 	Killed   []time.Duration `json:"killed_ns,omitempty"`  // when the kills took place
+	// Recovered says for each kill how long it took until every receiver that then lacked
+	// something had got another piece; 0: never.
+	Recovered []time.Duration `json:"recovered_ns,omitempty"`
 
 	Jain    float64 `json:"jain,omitempty"`    // fairness index of receivers' rates (1: equal)
 	Gini    float64 `json:"gini,omitempty"`    // of bytes given, origins included (0: equal)
