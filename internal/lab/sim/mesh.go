@@ -1,0 +1,4 @@
+package sim
+
+// mesh is who is connected to whom.
+type mesh struct{}
