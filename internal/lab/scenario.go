@@ -91,12 +91,16 @@ type Mischief struct {
 }
 
 // Prices are dated inputs, in dollars. Where the money goes is shown, not only how much.
+// Start from DefaultPrices where a price of zero is meant: in a literal, zero means the
+// default.
 type Prices struct {
 	Egress  float64 `toml:"egress" json:"egress"`   // per GB (1e9) leaving the origin; default 0.09 (large cloud, first 10 TB, 2026)
 	Peer    float64 `toml:"peer" json:"peer"`       // per GB leaving a receiver; default 0
 	Server  float64 `toml:"server" json:"server"`   // per hour of a server; default 0.02
 	Storage float64 `toml:"storage" json:"storage"` // per GB and month at the origin; default 0.023
 	Staff   float64 `toml:"staff" json:"staff"`     // per hour of staff; default 0: not counted
+
+	said bool // zeros are meant: filled from DefaultPrices, by Read or by Complete
 }
 
 // Needs are the user's limits; zero values do not limit.

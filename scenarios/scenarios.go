@@ -1,0 +1,30 @@
+// Package scenarios has the lab's shipped scenarios, one commented TOML file each, for
+// tandem compare NAME and tandem lab scenarios. Their format is docs/protocol/scenario.md.
+package scenarios
+
+import (
+	"embed"
+	"io/fs"
+	"strings"
+)
+
+//go:embed *.toml
+var FS embed.FS
+
+// Names returns the scenarios' names, sorted. The file of one is NAME.toml in FS.
+func Names() []string {
+	files, err := fs.Glob(FS, "*.toml")
+	if err != nil {
+		return nil // the pattern is right, and FS does not fail
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(f, ".toml")
+	}
+	return files
+}
+
+// Text returns the file of a scenario; false: there is none of that name.
+func Text(name string) ([]byte, bool) {
+	text, err := FS.ReadFile(name + ".toml")
+	return text, err == nil
+}
