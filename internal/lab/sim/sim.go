@@ -29,8 +29,10 @@ func (World) Run(ctx context.Context, r lab.Run) (*lab.Result, error) {
 		return nil, fault.Errorf(fault.Invalid, "simulate %s: the scenario is not complete", r)
 	}
 	switch r.Model {
+	case lab.ClientServer:
+		return runServer(ctx, r)
 	case lab.PeerToPeer:
 		return runSwarm(ctx, r)
 	}
-	return nil, fault.Errorf(fault.Unsupported, "simulate %s: no such model", r)
+	return nil, fault.Errorf(fault.Invalid, "simulate %s: no such model", r)
 }
