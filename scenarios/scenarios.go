@@ -23,8 +23,5 @@ func Names() []string {
 	return files
 }
 
-// Text returns the file of a scenario; false: there is none of that name.
-func Text(name string) ([]byte, bool) {
-	text, err := FS.ReadFile(name + ".toml")
-	return text, err == nil
-}
+// Read returns the file of a scenario; fs.ErrNotExist when there is none of that name.
+func Read(name string) ([]byte, error) { return FS.ReadFile(name + ".toml") }

@@ -10,9 +10,9 @@ import (
 func TestEveryShippedScenarioReadsAndCompletes(t *testing.T) {
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
-			text, ok := Text(name)
-			if !ok {
-				t.Fatal("listed, and not there")
+			text, err := Read(name)
+			if err != nil {
+				t.Fatal(err)
 			}
 			s, err := lab.Read(name+".toml", text)
 			if err != nil {

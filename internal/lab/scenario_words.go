@@ -196,8 +196,18 @@ func (d *Duration) Type() string { return "DURATION" }
 // UnmarshalText reads a file's form.
 func (d *Duration) UnmarshalText(b []byte) error { return d.Set(string(b)) }
 
-// MarshalText writes a form UnmarshalText reads.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// UnmarshalJSON reads nanoseconds, as JSON has times, or the spelled form.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	if text, err := strconv.Unquote(string(b)); err == nil {
+		return d.Set(text)
+	}
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return badDuration(string(b))
+	}
+	*d = Duration(n)
+	return nil
+}
 
 // isTime tells the keys whose values are times.
 func isTime(key string) bool {
