@@ -12,9 +12,9 @@ type file struct {
 	text []byte
 }
 
-// write puts text at path: whole, or not at all. Nothing is synced: a report that a
+// put writes text at path: whole, or not at all. Nothing is synced: a report that a
 // power cut takes away is made again.
-func write(path string, text []byte) error {
+func put(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

@@ -22,25 +22,59 @@ import (
 // itself), results.csv (one line per run), table.csv, then each plot as .svg and .png.
 // A file appears whole or not at all; other files in dir are left alone. Errors are
 // those of the file system, or fault.Invalid where c cannot be written as JSON.
-func Write(dir string, c *lab.Comparison) (files []string, err error) {
+func Write(dir string, c *lab.Comparison) (paths []string, err error) {
 	if c == nil {
 		return nil, fault.Errorf(fault.Invalid, "report: no comparison")
 	}
-	var out []file
-	js, err := json.MarshalIndent(c, "", "  ")
+	out, err := files(c)
 	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "report: results.json: %w", err)
+		return nil, fault.Errorf(fault.Invalid, "report: %w", err)
 	}
-	out = append(out, file{"results.json", append(js, '\n')})
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	for _, f := range out {
 		path := filepath.Join(dir, f.name)
-		if err := write(path, f.text); err != nil {
-			return files, fmt.Errorf("report: %w", err)
+		if err := put(path, f.text); err != nil {
+			return paths, fmt.Errorf("report: %w", err)
 		}
-		files = append(files, path)
+		paths = append(paths, path)
 	}
-	return files, nil
+	return paths, nil
+}
+
+// files makes everything before anything is written.
+func files(c *lab.Comparison) ([]file, error) {
+	e := evidenceOf(c)
+	shown := figures(e)
+	var plots []file
+	for _, f := range shown {
+		for _, p := range f.panels {
+			svg, err := p.svg()
+			if err != nil {
+				return nil, err
+			}
+			png, err := p.png()
+			if err != nil {
+				return nil, err
+			}
+			plots = append(plots, file{p.name + ".svg", svg}, file{p.name + ".png", png})
+		}
+	}
+	js, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("results.json: %w", err)
+	}
+	out := append([]file{
+		{"results.json", append(js, '\n')}, {"results.csv", resultsCSV(c)}, {"table.csv", tableCSV(c)},
+	}, plots...)
+	var names []string
+	for _, f := range out {
+		names = append(names, f.name)
+	}
+	html, err := makePage(e, shown, names)
+	if err != nil {
+		return nil, err
+	}
+	return append([]file{{"report.html", html}}, out...), nil
 }

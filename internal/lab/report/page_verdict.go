@@ -1,0 +1,93 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"tandem/internal/lab"
+	"tandem/internal/units"
+)
+
+// verdictView is the answer, before anything else.
+type verdictView struct {
+	Model        lab.Model
+	Why          string
+	Margin, Flip string
+	Tiles        []tile
+}
+
+// tile is what one model promises for the case.
+type tile struct {
+	Model   lab.Model
+	Right   bool
+	Dropped string
+	Tag     lab.Tag
+	Time    string
+	Facts   []fact
+}
+
+func viewVerdict(e evidence) verdictView {
+	v := e.Verdict
+	out := verdictView{Model: v.Model, Why: verdictWords(v), Margin: clean(v.Margin, 500), Flip: flipWords(v.Flip)}
+	for _, m := range e.models {
+		for _, est := range append([]lab.Estimate{v.Estimate}, v.Others...) {
+			if est.Model != m {
+				continue
+			}
+			out.Tiles = append(out.Tiles, tile{
+				Model: m, Right: m == v.Model, Dropped: clean(v.Dropped[m], 300), Tag: est.Tag, Time: seconds(est.Time),
+				Facts: []fact{
+					{"can be had", availability(est.Availability)},
+					{"when the origin dies", choose(est.Outlives, "goes on", "ends")},
+					{"operator pays", dollars(est.Operator)},
+					{"receivers pay", dollars(est.Peers)},
+					{"access ends within", seconds(est.Revocation)},
+					{"downloads on record", choose(est.Audit, "all", "none")},
+				},
+			})
+			break
+		}
+	}
+	return out
+}
+
+// verdictWords is the verdict in a sentence.
+func verdictWords(v lab.Verdict) string {
+	switch {
+	case v.Why != "":
+		return clean(v.Why, 600)
+	case v.Model != "":
+		return title(v.Model) + " is the right one."
+	}
+	return "No verdict: no model fits the needs, or too little was run."
+}
+
+// flipWords says what would give another verdict.
+func flipWords(f *lab.Flip) string {
+	if f == nil {
+		return "No single input within reason."
+	}
+	to := "no model"
+	if f.Model != "" {
+		to = string(f.Model)
+	}
+	return fmt.Sprintf("%s: %s instead of %s makes it %s.", title(lab.Model(clean(f.Input, 60))), clean(f.To, 60), clean(f.From, 60), to)
+}
+
+// availability writes a probability with its nines.
+func availability(a float64) string {
+	if a <= 0 || a >= 1 || math.IsNaN(a) {
+		return percent(a)
+	}
+	digits := min(max(int(math.Ceil(-math.Log10(1-a)))-1, 0), 6)
+	return fmt.Sprintf("%.*f %%", digits, math.Floor(a*100*math.Pow10(digits))/math.Pow10(digits))
+}
+
+func choose(yes bool, this, that string) string {
+	if yes {
+		return this
+	}
+	return that
+}
+
+func bytesOf(v float64) string { return units.Bytes(int64(math.Round(v))) }

@@ -1,0 +1,112 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tandem/internal/lab"
+	"tandem/internal/units"
+)
+
+// clean makes foreign text, such as a scenario's name, fit to be shown: on one line,
+// nothing that a terminal or an SVG reader would act on, at most most characters.
+func clean(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == utf8.RuneError, !unicode.IsGraphic(r): // bidi overrides too
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+func seconds(d time.Duration) string {
+	switch {
+	case d == never:
+		return "never"
+	case d < 0:
+		return "?"
+	case d >= 48*time.Hour:
+		return plural(int(math.Round(d.Hours()/24)), "day")
+	case d > 0 && d < 100*time.Millisecond:
+		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
+	}
+	return units.Seconds(d)
+}
+
+func percent(share float64) string {
+	switch p := share * 100; {
+	case math.IsNaN(p):
+		return "?"
+	case p == math.Trunc(p) || math.Abs(p) >= 99.95 && math.Abs(p) < 100:
+		return strconv.FormatFloat(p, 'f', -1, 64) + " %"
+	case math.Abs(p) < 10:
+		return fmt.Sprintf("%.1f %%", p)
+	default:
+		return fmt.Sprintf("%.0f %%", p)
+	}
+}
+
+// dollars writes an amount with as many digits as say something.
+func dollars(v float64) string {
+	switch {
+	case v == 0:
+		return "$0"
+	case v < 0.01:
+		return fmt.Sprintf("$%.2g", v)
+	case v < 1000:
+		return fmt.Sprintf("$%.2f", v)
+	}
+	return "$" + grouped(int64(math.Round(v)))
+}
+
+// grouped writes 1234567 as 1,234,567.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return grouped(int64(n)) + " " + what + "s"
+}
+
+// number writes a plain figure without more digits than it has.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+// title writes a model's name as a sentence begins.
+func title(m lab.Model) string {
+	if m == "" {
+		return ""
+	}
+	return strings.ToUpper(string(m[:1])) + string(m[1:])
+}
+
+// list writes a, b and c.
+func list(words []string) string {
+	switch n := len(words); n {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	default:
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+}
