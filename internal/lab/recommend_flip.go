@@ -62,7 +62,7 @@ func (in input) turn(s Scenario, held Model, verdict func(Scenario) Model, up bo
 		if !up {
 			factor = 1 / factor
 		}
-		t := clone(s)
+		t := s.Clone()
 		return t, in.scale(&t, factor)
 	}
 	near, before := 1.0, s
@@ -103,7 +103,7 @@ func (in input) turn(s Scenario, held Model, verdict func(Scenario) Model, up bo
 // turn looks whether turning the switch makes another model the right one. That none
 // is right then is no news: some limit always does that.
 func (sw toggle) turn(s Scenario, held Model, verdict func(Scenario) Model) *change {
-	t := clone(s)
+	t := s.Clone()
 	if !sw.set(&t) {
 		return nil
 	}
@@ -115,10 +115,4 @@ func (sw toggle) turn(s Scenario, held Model, verdict func(Scenario) Model) *cha
 		flip: Flip{Input: sw.name, From: sw.from, To: sw.to, Model: m, Flag: sw.flag},
 		size: yesOrNo, before: s, after: t,
 	}
-}
-
-// clone copies s as far as inputs change it.
-func clone(s Scenario) Scenario {
-	s.Receivers = append([]Group(nil), s.Receivers...)
-	return s
 }

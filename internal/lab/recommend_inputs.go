@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"tandem/internal/content"
 	"tandem/internal/units"
 )
 
@@ -20,15 +19,6 @@ type input struct {
 	spell func(s *Scenario) string
 	flag  func(s *Scenario) string // of tandem advise
 }
-
-// What a varied scenario may have at most; the same as what may be typed.
-const (
-	mostReceivers = 10_000_000
-	mostSize      = 1 << 50
-	leastRate     = 1 << 10
-	mostRate      = 1e12
-	longest       = 10 * 365 * 24 * time.Hour
-)
 
 // inputs returns what is varied, what people decide most freely first.
 func inputs() []input {
@@ -68,41 +58,12 @@ func receiversInput() input {
 		flag: func(s *Scenario) string { return "--receivers " + spell(s) },
 		scale: func(s *Scenario, factor float64) bool {
 			n := math.Round(float64(s.N()) * factor)
-			if n < 1 || n > mostReceivers {
+			if n < 1 || n > MaxReceivers {
 				return false
 			}
-			share(s.Receivers, int(n))
+			*s = s.WithReceivers(int(n))
 			return true
 		},
-	}
-}
-
-// share makes the groups n receivers together, in the proportions they have. What
-// rounding leaves over goes to those that lost most by it.
-func share(groups []Group, n int) {
-	whole := 0
-	for _, g := range groups {
-		whole += g.Count
-	}
-	if whole == 0 {
-		return
-	}
-	lost, left := make([]float64, len(groups)), n
-	for i := range groups {
-		exact := float64(groups[i].Count) * float64(n) / float64(whole)
-		groups[i].Count = int(exact)
-		lost[i] = exact - math.Floor(exact)
-		left -= groups[i].Count
-	}
-	for range left {
-		most := 0
-		for i := range lost {
-			if lost[i] > lost[most] {
-				most = i
-			}
-		}
-		groups[most].Count++
-		lost[most] = -1
 	}
 }
 
@@ -112,13 +73,13 @@ func sizeInput() input {
 		name: "the size", spell: spell,
 		flag: func(s *Scenario) string { return "--size " + spell(s) },
 		scale: func(s *Scenario, factor float64) bool {
-			own := int64(s.Piece) == content.PieceLength(int64(s.Size)) // no choice of the user's
+			own := s.Piece == pieceRule(s.Size) // no choice of the user's
 			v := roundSize(float64(s.Size) * factor)
-			if v < 1 || v > mostSize {
+			if v < 1 || v > MaxSize {
 				return false
 			}
 			if s.Size = v; own || s.Piece == 0 {
-				s.Piece = units.Size(content.PieceLength(int64(v)))
+				s.Piece = pieceRule(v)
 			}
 			return true
 		},
@@ -166,7 +127,7 @@ func rateInput(name, flag string, of func(*Scenario) []*units.Rate) input {
 					continue
 				}
 				v := roundRate(float64(*r) * factor)
-				if v < leastRate || v > mostRate {
+				if v < MinRate || v > MaxRate {
 					return false
 				}
 				*r, some = v, true
@@ -184,7 +145,7 @@ func timeInput(name, flag string, of func(*Scenario) *Duration) input {
 		scale: func(s *Scenario, factor float64) bool {
 			d := of(s)
 			v := float64(*d) * factor
-			if v < float64(time.Millisecond) || v > float64(longest) {
+			if v < float64(time.Millisecond) || v > float64(MaxSpan) {
 				return false
 			}
 			*d = Duration(roundTime(v))

@@ -26,8 +26,8 @@ func round3(v float64) float64 {
 
 // roundSize keeps three digits in the unit that spellSize takes.
 func roundSize(v float64) units.Size {
-	if v >= mostSize*2 {
-		return mostSize * 2
+	if v > float64(2*MaxSize) { // and out of bounds
+		return 2 * MaxSize
 	}
 	unit, _ := sizeUnit(v)
 	return units.Size(round3(v/unit) * unit)

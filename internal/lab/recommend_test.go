@@ -280,11 +280,47 @@ func TestWhatIsSpelledIsWhatWasLookedAt(t *testing.T) {
 				t.Fatalf("time %d is written %s and read %d, %v", s.Needs.Deadline, in.spell(&s), got, err)
 			}
 		}
-		before, n := len(s.Receivers), s.N()
-		if receiversInput().scale(&s, factor) && (s.N() != int(math.Round(float64(n)*factor)) || len(s.Receivers) != before) {
+		n := s.N()
+		if receiversInput().scale(&s, factor) && s.N() != int(math.Round(float64(n)*factor)) {
 			t.Fatalf("%d receivers times %g are %d", n, factor, s.N())
 		}
 	})
+}
+
+func TestRefinedEstimatesAreWhatWasFound(t *testing.T) {
+	s := office()
+	s.Prices = Prices{Egress: 0.09, Peer: 0.01}
+	results := []*Result{
+		run(InSim, PeerToPeer, 30*time.Second), run(InSim, Hybrid, 31*time.Second), run(InReal, Hybrid, 40*time.Second),
+		run(InReal, ClientServer, time.Second, func(r *Result) { r.Void = "the machine was busy" }),
+		run(InSim, Hybrid, time.Second, kind(Survival, 0.6, LabelOneCopy), func(r *Result) { r.Done = 3 }),
+	}
+	estimate := Refine(s, results, textbook)
+	by := func(list []Estimate) (c, p, h Estimate) { return list[0], list[1], list[2] }
+	c, p, h := by(estimate(s))
+	theory, inTheory, _ := by(textbook(s))
+	if c != theory {
+		t.Errorf("without results that count client-server is %+v", c)
+	}
+	near := func(a, b time.Duration) bool { return a-b < time.Millisecond && b-a < time.Millisecond }
+	if !near(p.Time, 30*time.Second) || p.Tag != Simulated || !near(h.Time, 40*time.Second) || h.Tag != Measured || h.Outlives || !p.Outlives {
+		t.Errorf("peer-to-peer %+v, hybrid %+v", p, h)
+	}
+	operator, peers := Cost(s, PeerToPeer, results[0].FromOrigin, results[0].FromPeers, results[0].Took)
+	if math.Abs(p.Operator-operator) > 1e-9 || math.Abs(p.Peers-peers) > 1e-9 {
+		t.Errorf("peer-to-peer costs %g and %g, found %g and %g", p.Operator, p.Peers, operator, peers)
+	}
+	double := s.Clone()
+	double.Receivers[0].Count *= 2
+	_, p2, h2 := by(estimate(double))
+	_, inTheory2, _ := by(textbook(double))
+	if got, want := p2.Time.Seconds()/p.Time.Seconds(), inTheory2.Time.Seconds()/inTheory.Time.Seconds(); math.Abs(got-want) > 1e-6 || h2.Outlives {
+		t.Errorf("twice the receivers take %g times as long, in theory %g", got, want)
+	}
+	broken := Refine(s, []*Result{run(InSim, PeerToPeer, time.Second, func(r *Result) { r.Done = 9 })}, textbook)
+	if _, p, _ := by(broken(s)); p.Time != math.MaxInt64 {
+		t.Errorf("with one receiver left without it takes %s", p.Time)
+	}
 }
 
 func TestWords(t *testing.T) {

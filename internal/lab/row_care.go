@@ -108,7 +108,7 @@ func (t *sheet) worst(m Model, p Place, of func(*Result) int64) []*Result {
 
 // hostile puts how much longer it takes with bad nodes about.
 func (t *sheet) hostile() {
-	for _, label := range []string{"poisoners", "free-riders"} {
+	for _, label := range []string{LabelPoisoners, LabelFreeRiders} {
 		for _, p := range []Place{InReal, InSim} {
 			for _, share := range t.varied(Hostile, p) {
 				figures := map[Model]Figure{}

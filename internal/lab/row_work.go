@@ -34,8 +34,11 @@ func (t *sheet) scalability() {
 		return valueOf(b, func(b *Bound) float64 { return b.Stable }), b != nil
 	})
 	k := metric{"", "s", lower, last, nil}
-	for _, n := range []float64{2, 4} {
+	for _, n := range []float64{1, 2, 4} {
 		k.label = fmt.Sprintf("last receiver with %g origins", n)
+		if n == 1 {
+			k.label = "last receiver with 1 origin"
+		}
 		t.each(k, func(m Model, p Place) []*Result { return Select(t.results, Origins, p, m, n) })
 	}
 	k.label = "last receiver, all uplinks at the origin"
@@ -200,8 +203,8 @@ func (t *sheet) killed(p Place, at float64) {
 // the plan calls it.
 func moment(at float64, label string) string {
 	switch {
-	case label != "" && label != KillOrigin:
-		return "after " + label
+	case label == LabelOneCopy:
+		return "after one copy is out"
 	case at == 0:
 		return "before the first byte"
 	}

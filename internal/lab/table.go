@@ -44,9 +44,9 @@ type Figure struct {
 	Best   bool    `json:"best,omitempty"`   // better than the other models by more than the spread
 }
 
-// least is what a difference must be at least, as a share of the larger, for one model
+// leastGain is what a difference must be at least, as a share of the larger, for one model
 // to be better: chance of a single run, and rounding, make no winner.
-const least = 0.01
+const leastGain = 0.01
 
 // NewTable makes the table of a comparison's results. It is pure. A figure is the median
 // over the repeats of the runs that are not void. Rows that no run says anything about
@@ -142,7 +142,7 @@ func best1(figures map[Model]Figure, better sense) (Model, bool) {
 			if better == higher {
 				gain = -gain
 			}
-			ok = ok && gain > f.Spread+g.Spread && gain > least*max(math.Abs(f.Value), math.Abs(g.Value))
+			ok = ok && gain > f.Spread+g.Spread && gain > leastGain*max(math.Abs(f.Value), math.Abs(g.Value))
 		}
 		if ok {
 			return m, true

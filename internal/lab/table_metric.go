@@ -34,14 +34,25 @@ func (t *sheet) main(list ...metric) {
 // each puts a metric of groups of repeats, the strongest world first.
 func (t *sheet) each(k metric, group func(Model, Place) []*Result) {
 	for _, p := range strongest() {
-		figures := map[Model]Figure{}
+		figures, k := map[Model]Figure{}, k
 		for _, m := range t.models {
-			if f, ok := k.sum(group(m, p), p); ok {
+			list := group(m, p)
+			if f, ok := k.sum(list, p); ok {
+				f.Label += t.fewer(list[0])
 				figures[m] = f
 			}
 		}
 		t.put(figures, k.better)
 	}
+}
+
+// fewer says with how many receivers a run was made that has not all of them.
+func (t *sheet) fewer(r *Result) string {
+	n := r.Run.Scenario.N()
+	if n == 0 || n >= t.s.N() || r.Run.Purpose == Budget {
+		return ""
+	}
+	return fmt.Sprintf(", of %s receivers", digits3(float64(n)))
 }
 
 func strongest() []Place { return []Place{InReal, InSim, InBound} }

@@ -120,7 +120,7 @@ func TestTable(t *testing.T) {
 		{"scalability", ClientServer, "for the hybrid's money it serves", Simulated, "2 receivers", false},
 		{"reliability", ClientServer, "finish when the origin dies before the first byte", Simulated, "0 %", false},
 		{"reliability", ClientServer, "finish when the origin dies at 25 %", Simulated, "10 %", false},
-		{"reliability", Hybrid, "finish when the origin dies after one copy out", Simulated, "100 %", false},
+		{"reliability", Hybrid, "finish when the origin dies after one copy is out", Simulated, "100 %", false},
 		{"reliability", ClientServer, "others go on after that", Simulated, "never", false},
 		{"reliability", Hybrid, "others go on after that", Simulated, "2.0 s", false},
 		{"reliability", ClientServer, "the origin is there", Analytic, "99.6 %", false},
