@@ -38,13 +38,15 @@ func (s *Scenario) Clone() Scenario {
 }
 
 // Complete fills in the defaults and then checks every value. What it accepts it leaves
-// as it is when called again. Its error names the key, what is wrong with it and what to
-// write; it is of kind fault.Invalid.
+// as it is when called again, and what it refuses it does not change. Its error names the
+// key, what is wrong with it and what to write; it is of kind fault.Invalid.
 func (s *Scenario) Complete() error {
-	s.fill()
-	if err := s.check(); err != nil {
+	c := s.Clone()
+	c.fill()
+	if err := c.check(); err != nil {
 		return err
 	}
+	*s = c
 	return nil
 }
 
