@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tandem/internal/fault"
@@ -32,6 +33,7 @@ func TestAnOriginAloneIsEnough(t *testing.T) {
 						cfg.SaveTorrent = func(*metainfo.Torrent) error { saved++; return nil }
 					}))
 					got.finishes(10 * time.Second)
+					synctest.Wait() // the last stream is closed behind the end
 					if !got.store.holds(full) || !got.store.finished {
 						t.Error("the copy differs, or is not finished")
 					}
