@@ -172,7 +172,7 @@ func (p *planner) reals() {
 	}
 	for _, m := range p.s.Models {
 		if best := p.s.atBest(m); best > LongestReal.Seconds() {
-			p.note("No real run of %s: it would take %s at best, and at most %s is waited for.", m, units.Seconds(spanOf(best)), LongestReal)
+			p.note("No real run of %s: it would take %s at best, and an hour is the most that is waited for.", m, units.Seconds(spanOf(best)))
 			continue
 		}
 		p.add(Run{Purpose: Main, Place: InReal, Model: m, Scenario: p.s}, p.s.Repeats)
