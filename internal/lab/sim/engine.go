@@ -15,15 +15,18 @@ type engine struct {
 	rand    *rand.Rand
 	people  *people
 	m       *measures
+	pulse   *pulse
 	hook    hook // nil: origins are seeders
 	swarm   bool // whether peers serve each other
 	origins int32
 
 	now   int64 // nanoseconds since the first receiver's start
 	moved int64 // when content moved last
+	trip  int64 // one way
+	late  int64 // of a flow that begins now: until its requests have come
 
 	pieces int32
-	words  int32
+	words  int
 	size   int64 // of a piece
 	tail   int64 // of the last
 
@@ -32,15 +35,27 @@ type engine struct {
 	seen  []uint64 // have, and what the node says it fetches from an origin; the same slice where nobody says
 	taken []uint64 // have, and what is being fetched
 	live  []int32  // per piece: receivers online that have it
-	mesh  mesh
+	whole int32    // receivers online that have everything
+	lines lines
+	here  []int32 // receivers online
+	guard guard
+	rest  []rest // pieces begun and given up
 
 	flows []flow
 	spare int32 // first of the free flows
 	going int   // flows under way
 	queue queue
-	fifo  ring // pieces that have left their sender
+	fifo  ring
 	pull  pick.Pull
-	todo  []int32 // nodes to serve before the next event
+	todo  []int32  // nodes to serve before the next event
+	open  []uint64 // scratch
+
+	come  int // receivers that have come, in the order of people
+	setup int64
+	off   int // receivers that are away and will be back
+	asked int // times that the hook asked for and that have not come
+	kills []lab.Kill
+	alive int32 // origins
 }
 
 // node is a machine with its links, in bytes of content per second.
@@ -51,50 +66,40 @@ type node struct {
 	firstIn    int32
 	nOut, nIn  int32
 	got        int32 // pieces verified
-	orphan     int32 // first record of a piece begun and not finished, or none
+	rest       int32 // first of its pieces begun and given up, or none
 	sessions   int32 // times it has come
-	state      state
+	state      nodeState
 	marks      mark
 	todo       bool // in engine.todo
-	turnedAway bool // a sender passed it by since its downlink was full
+	turnedAway bool // a sender passed it by, since its downlink was full
 }
 
-type state uint8
+type nodeState uint8
 
 const (
-	absent state = iota // not come yet, or away
-	online
-	gone // for good
+	isAway nodeState = iota // not come yet, or away
+	isHere
+	isGone // for good
 )
 
 const none = -1
 
-// flow is one piece, or the rest or a part of one, on its way.
-type flow struct {
-	from, to, piece  int32
-	nextOut, prevOut int32
-	nextIn, prevIn   int32
-	rate             int64 // bytes per second
-	size             int64 // bytes that it is to bring
-	left             int64 // of them at since
-	since            int64 // may lie ahead: requests are on their way
-	end              int64 // when the last byte leaves; forever with rate 0
-}
-
 // hook is an origin that decides by itself whom it serves: the hybrid's. The engine
 // then starts no flow of an origin's. Calls come in the order of events; a hook may call
-// begin, cut, at and useSwarm from each of them.
+// begin, cut, at, wants and useSwarm from each of them.
 type hook interface {
 	// start is called once, before the first event.
 	start()
-	// joined says that receiver's node i has come, or come back, and is ready to ask.
+	// joined says that node i, a receiver, has come or come back, and is ready to ask.
 	joined(i int32)
 	// left says that i is gone: it left, is away for a while, or was killed. Its flows
-	// were cut before (ended was called).
+	// were cut before.
 	left(i int32)
-	// arrived says that i has verified a piece, whoever gave it. The last one too.
+	// arrived says that i has verified a piece, whoever gave it, or that it has found
+	// one bad and may fetch it again.
 	arrived(i, piece, from int32)
-	// ended says that a flow from an origin is over. whole: its last byte has left.
+	// ended says that a flow from an origin is over, before it is forgotten. whole: its
+	// last byte has left, and arrived will follow.
 	ended(f *flow, id int32, whole bool)
 	// killed says that origin o is dead. Its flows were cut before.
 	killed(o int32)
@@ -102,21 +107,194 @@ type hook interface {
 	tick(arg int32)
 }
 
-// begin starts to send piece to node to, which must not be fetching it (see wants).
-// It returns the flow's number, which is used again after ended.
-func (e *engine) begin(from, to, piece int32) int32 { return none }
+// task is what an event is for.
+type task int32
 
-// cut ends a flow before its time. What has come of the piece is kept by the receiver.
-func (e *engine) cut(f int32) {}
+const (
+	flowEnds   task = iota
+	comes           // the next of people, and those with it
+	leaves          // stayed long enough
+	goesOff         // its session ends
+	comesAgain      // after having been away
+	ticks
+)
+
+// newEngine returns a run of a complete scenario, ready to go.
+func newEngine(ctx context.Context, r lab.Run) *engine {
+	s := &r.Scenario
+	p := newPeople(s, r.Seed)
+	piece, merged := merge(s)
+	pieces := int32((int64(s.Size) + piece - 1) / piece)
+	e := &engine{
+		s: s, rand: rand.New(rand.NewPCG(r.Seed, streamEngine)), people: p, m: newMeasures(r, p, int(pieces)),
+		pulse: &pulse{ctx: ctx, tell: r.Progress, what: string(r.Model)}, swarm: true,
+		origins: int32(max(s.Origin.Count, 1)), trip: int64(s.Latency),
+		pieces: pieces, words: (int(pieces) + 63) / 64, size: piece, tail: int64(s.Size) - int64(pieces-1)*piece,
+		live: make([]int32, pieces), spare: none, queue: newQueue(), setup: peerSetup(s), kills: inOrder(s.Kills),
+	}
+	if merged {
+		e.m.note("pieces are merged to %d of %d bytes in the simulator", pieces, piece)
+	}
+	e.alive = e.origins
+	n := int(e.origins) + p.len()
+	e.nodes = make([]node, n)
+	e.have, e.taken = make([]uint64, n*e.words), make([]uint64, n*e.words)
+	e.seen = e.have
+	e.open = make([]uint64, e.words)
+	e.lines = newLines(n, int(e.origins), e.m)
+	framing := framed(s)
+	for i := range e.nodes {
+		v := &e.nodes[i]
+		v.firstOut, v.firstIn, v.rest = none, none, none
+		if k := i - int(e.origins); k >= 0 {
+			v.up, v.down = int64(float64(p.up[k]*framing.up)), int64(float64(p.down[k]*framing.down))
+			if p.marks != nil {
+				v.marks = p.marks[k]
+			}
+			continue
+		}
+		v.up, v.down = int64(float64(usable(float64(s.Origin.Up), s.Payload)*framing.origin)), 0
+		v.state, v.got = isHere, pieces
+		fill(e.row(e.have, int32(i)), int(pieces))
+		fill(e.row(e.taken, int32(i)), int(pieces))
+	}
+	return e
+}
+
+// inOrder returns kills by when they are due.
+func inOrder(kills []lab.Kill) []lab.Kill {
+	list := append([]lab.Kill(nil), kills...)
+	for i := range list {
+		for j := i; j > 0 && list[j].At < list[j-1].At; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+	return list
+}
+
+// row returns a node's words.
+func (e *engine) row(set []uint64, i int32) []uint64 {
+	return set[int(i)*e.words : (int(i)+1)*e.words]
+}
+
+// bytes returns the size of a piece.
+func (e *engine) bytes(piece int32) int64 {
+	if piece == e.pieces-1 {
+		return e.tail
+	}
+	return e.size
+}
+
+func fill(row []uint64, n int) {
+	for i := range row {
+		row[i] = ^uint64(0)
+		if rest := n - i*64; rest < 64 {
+			row[i] = 1<<rest - 1
+		}
+	}
+}
+
+func bit(row []uint64, i int32) bool { return row[i>>6]>>(i&63)&1 != 0 }
+func set(row []uint64, i int32)      { row[i>>6] |= 1 << (i & 63) }
+func unset(row []uint64, i int32)    { row[i>>6] &^= 1 << (i & 63) }
+
+// run carries out the run.
+func (e *engine) run(ctx context.Context) (*lab.Result, error) {
+	e.pulse.ctx = ctx
+	if e.hook != nil {
+		e.hook.start()
+	}
+	e.guard.begin(e)
+	e.nextComes()
+	e.killDue()
+	for e.m.finished < e.people.honest {
+		e.drain()
+		at := min(e.queue.peek(), e.fifo.peek())
+		if at == forever || e.over(at) {
+			break
+		}
+		if err := e.pulse.beat(e.done()); err != nil {
+			return nil, err
+		}
+		e.now = at
+		if e.fifo.peek() == at {
+			e.arrive(e.fifo.pop())
+		} else {
+			e.step(e.queue.pop())
+		}
+	}
+	if e.m.finished == e.people.honest {
+		return e.m.result(e.m.last, ""), nil
+	}
+	return e.m.result(e.moved+int64(lab.Idle), e.why()), nil
+}
+
+// over reports whether nothing has moved for so long that the run has ended, if
+// nothing happens before at.
+func (e *engine) over(at int64) bool {
+	return e.going == 0 && e.fifo.n == 0 && at-e.moved > int64(lab.Idle) && e.off == 0 && e.come == e.people.len()
+}
+
+// done returns which part of the run is done, by what has been verified.
+func (e *engine) done() float64 { return e.m.share() }
+
+// step handles an event of the queue.
+func (e *engine) step(v event) {
+	switch v.kind {
+	case flowEnds:
+		if f := &e.flows[v.arg]; f.end == v.at { // else it was meant for another time
+			e.late = 0
+			e.end(v.arg)
+		}
+		return
+	case comes:
+		e.late = 2 * e.trip
+		e.arrivals()
+	case leaves:
+		e.part(v.arg, isGone)
+	case goesOff:
+		e.goOff(v.arg)
+	case comesAgain:
+		e.late = 2 * e.trip
+		e.off--
+		e.enter(v.arg)
+	case ticks:
+		e.late = 0
+		e.asked--
+		e.hook.tick(v.arg)
+	}
+}
+
+// drain serves whoever has room and perhaps somebody to serve.
+func (e *engine) drain() {
+	for len(e.todo) > 0 {
+		j := e.todo[len(e.todo)-1]
+		e.todo = e.todo[:len(e.todo)-1]
+		e.nodes[j].todo = false
+		e.serve(j)
+	}
+}
+
+// poke has node j looked at before the next event.
+func (e *engine) poke(j int32) {
+	if v := &e.nodes[j]; !v.todo {
+		v.todo = true
+		e.todo = append(e.todo, j)
+	}
+}
 
 // at asks for hook.tick(arg) at time t.
-func (e *engine) at(t int64, arg int32) {}
-
-// wants returns the rarest of the pieces that node i lacks, does not fetch and are not
-// in barred (words, nil: none), as an origin would be asked for; none if there is none.
-func (e *engine) wants(i int32, barred []uint64) int32 { return none }
+func (e *engine) at(t int64, arg int32) {
+	e.asked++
+	e.queue.push(event{max(t, e.now), ticks, arg})
+}
 
 // useSwarm says whether peers serve each other from now on. What is under way goes on.
-func (e *engine) useSwarm(on bool) {}
-
-func runSwarm(ctx context.Context, r lab.Run) (*lab.Result, error) { return nil, nil }
+func (e *engine) useSwarm(on bool) {
+	if on && !e.swarm {
+		for _, i := range e.here {
+			e.poke(i)
+		}
+	}
+	e.swarm = on
+}

@@ -31,8 +31,10 @@ func (World) Run(ctx context.Context, r lab.Run) (*lab.Result, error) {
 	switch r.Model {
 	case lab.ClientServer:
 		return runServer(ctx, r)
+	case lab.Hybrid:
+		return runHybrid(ctx, r)
 	case lab.PeerToPeer:
-		return runSwarm(ctx, r)
+		return newEngine(ctx, r).run(ctx)
 	}
 	return nil, fault.Errorf(fault.Invalid, "simulate %s: no such model", r)
 }
