@@ -166,7 +166,7 @@ func TestLadders(t *testing.T) {
 func TestPlansStayWithinTheirLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawScenario(t)
-		s.Repeats = min(s.Repeats, 20)
+		s.Repeats = min(s.Repeats, 5)
 		before := s.Clone()
 		runs, _ := Plan(s)
 		if !reflect.DeepEqual(s, before) {

@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"math"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -208,6 +209,35 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheFormatsPageHasEveryKey(t *testing.T) {
+	page, err := os.ReadFile("../../docs/protocol/scenario.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var check func(v reflect.Type)
+	check = func(v reflect.Type) {
+		for i := range v.NumField() {
+			f := v.Field(i)
+			key := f.Tag.Get("toml")
+			inner := f.Type
+			if inner.Kind() == reflect.Slice {
+				inner = inner.Elem()
+			}
+			switch {
+			case !f.IsExported():
+			case inner.Kind() == reflect.Struct:
+				if !strings.Contains(string(page), "["+key+"]") {
+					t.Errorf("no table %s", key)
+				}
+				check(inner)
+			case !strings.Contains(string(page), "\n| `"+key+"` |"):
+				t.Errorf("no key %s", key)
+			}
+		}
+	}
+	check(reflect.TypeFor[Scenario]())
 }
 
 func TestWhatIsMissingIsLeftToFlags(t *testing.T) {
