@@ -1,11 +1,5 @@
-// Package real runs programs as black boxes on real, shaped links.
-//
-// A Star is a set of Linux network namespaces, one per host, each joined by a
-// veth pair to a bridge in a namespace of its own, so that nothing of the
-// machine's network is touched. Uplinks and downlinks are shaped with tc tbf;
-// segmentation offloads are off, since segments of 64 KiB upset the shaper. A LAN
-// is a further bridge with hosts of its own behind a router, which is a host of
-// the star: its members share the router's link. It needs root.
+//go:build linux
+
 package real
 
 import (
