@@ -27,6 +27,7 @@ const (
 	streamReach
 	streamSessions
 	streamKills
+	streamAdmit
 )
 
 // people are the receivers of a run, in the order of their groups. All of it follows

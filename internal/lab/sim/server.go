@@ -26,8 +26,9 @@ type server struct {
 	left    int     // receivers that may still finish, of those that count
 	timers  dues    // by nanoseconds
 	base    float64 // bytes that came while in pools that are no more, less what was lost again
-	killed  int     // kills that have taken place
-	moved   int64   // when an origin gave something last
+	kills   []lab.Kill
+	killed  int   // of them, that have taken place
+	moved   int64 // when an origin gave something last
 }
 
 // client is a receiver in the client-server model.
@@ -83,15 +84,18 @@ func runServer(ctx context.Context, r lab.Run) (*lab.Result, error) {
 func newServer(ctx context.Context, r lab.Run) *server {
 	s := &r.Scenario
 	p := newPeople(s, r.Seed)
-	piece := int64(s.Piece)
+	piece, merged := merge(s)
 	v := &server{
-		s: s, p: p, size: float64(s.Size), piece: piece, setup: setupTime(s),
+		s: s, p: p, size: float64(s.Size), piece: piece, setup: setupTime(s), kills: inOrder(s.Kills),
 		pulse: &pulse{ctx: ctx, tell: r.Progress, what: "client-server"},
 		m:     newMeasures(r, p, int((int64(s.Size)+piece-1)/piece)), clients: make([]client, p.len()), left: p.honest,
 	}
+	if merged {
+		v.m.note("pieces are merged to %d of %d bytes in the simulator", v.m.pieces, piece)
+	}
 	want := noWants(p.len())
 	for range max(s.Origin.Count, 1) {
-		v.origins = append(v.origins, newPool(float64(usable(float64(s.Origin.Up), s.Payload)*overTLS), want))
+		v.origins = append(v.origins, newPool(float64(usable(float64(s.Origin.Up), s.Payload)*overhead(s)), want))
 	}
 	for i := range v.clients {
 		v.clients[i].lacks = v.size
@@ -122,7 +126,7 @@ func (v *server) next() int64 {
 			t = min(t, o.next())
 		}
 	}
-	if v.killed < len(v.s.Kills) && rate > 0 {
+	if v.killed < len(v.kills) && rate > 0 {
 		t = min(t, later(v.t, max(v.killAt()-v.bytes(), 0)/rate))
 	}
 	if v.come < v.p.len() {
@@ -165,8 +169,8 @@ func (v *server) step(t int64) {
 			v.finish(i)
 		}
 	}
-	for v.killed < len(v.s.Kills) && v.bytes() >= v.killAt()-1 {
-		v.kill(v.s.Kills[v.killed])
+	for v.killed < len(v.kills) && v.bytes() >= v.killAt()-1 {
+		v.kill(v.kills[v.killed])
 	}
 	for v.come < v.p.len() {
 		i, start := v.p.at(v.come)

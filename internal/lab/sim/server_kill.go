@@ -19,7 +19,7 @@ func (v *server) share() float64 { return v.bytes() / float64(v.size*float64(v.p
 
 // killAt returns at how many bytes the next kill takes place.
 func (v *server) killAt() float64 {
-	return float64(v.s.Kills[v.killed].At * float64(v.size*float64(v.p.len())))
+	return float64(v.kills[v.killed].At * float64(v.size*float64(v.p.len())))
 }
 
 func (v *server) kill(k lab.Kill) {
