@@ -9,7 +9,6 @@ import (
 	"net"
 	"time"
 
-	"tandem/internal/lab"
 	"tandem/internal/units"
 )
 
@@ -22,8 +21,16 @@ const (
 	leastReads    = 60
 )
 
-// wireShare is the share of shaped Ethernet that TCP's content can use.
-const wireShare = lab.DefaultPayload
+// A flow is looked at for so many full frames at least.
+const (
+	leastFrames = 300
+	frame       = 1514
+)
+
+// prober is a ground that has links to be calibrated.
+type prober interface {
+	probe(ctx context.Context) (seat, error) // behind no limit
+}
 
 // calibrate measures whether links give what they should, before anything else uses them.
 func (x *stage) calibrate(ctx context.Context) error {
@@ -31,10 +38,6 @@ func (x *stage) calibrate(ctx context.Context) error {
 		return x.calibrateLimits(ctx)
 	}
 	s := &x.run.Scenario
-	probe, err := x.ground.probe(ctx)
-	if err != nil {
-		return err
-	}
 	type flow struct {
 		name     string
 		from, to seat
@@ -42,8 +45,19 @@ func (x *stage) calibrate(ctx context.Context) error {
 		ratio    float64
 		err      error
 	}
-	flows := []flow{{name: "the origin's uplink", from: x.origin.seat, to: probe, rate: s.Origin.Up}}
+	var flows []flow
+	// Each has a probe of its own: acknowledgements of the other would be counted.
+	probe, err := x.ground.(prober).probe(ctx)
+	if err != nil {
+		return err
+	}
+	if s.Origin.Up > 0 {
+		flows = append(flows, flow{name: "the origin's uplink", from: x.origin.seat, to: probe, rate: s.Origin.Up})
+	}
 	if down := s.Receivers[0].Down; down > 0 {
+		if probe, err = x.ground.(prober).probe(ctx); err != nil {
+			return err
+		}
 		flows = append(flows, flow{name: "a receiver's downlink", from: probe, to: x.nodes[0].seat, rate: down})
 	}
 	done := make(chan struct{})
@@ -52,7 +66,7 @@ func (x *stage) calibrate(ctx context.Context) error {
 			f := &flows[i]
 			var got float64
 			got, f.err = carried(ctx, f.from, f.to, f.rate)
-			f.ratio = got / (float64(f.rate) * wireShare)
+			f.ratio = got / float64(f.rate)
 			done <- struct{}{}
 		}()
 	}
@@ -76,78 +90,96 @@ func (x *stage) calibrated(what string, ratio float64) {
 	}
 }
 
-// carried returns how many bytes a second one TCP flow carries over a link of that rate.
+// carried returns how many bytes a second one TCP flow brings over a link of that rate, as
+// the receiving host's interface counts them: headers included, and what was lost and sent
+// again, since both have crossed the link.
 func carried(ctx context.Context, from, to seat, rate units.Rate) (float64, error) {
 	l, err := to.accept()
 	if err != nil {
 		return 0, err
 	}
 	defer l.Close()
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
-	sent := make(chan error, 1)
-	go func() {
-		err := flood(from, l.Addr().String(), window(rate))
-		if err != nil {
-			_ = l.Close()
-		}
-		sent <- err
-	}()
-	c, err := l.Accept()
-	if err != nil {
-		_ = l.Close()
-		return 0, errors.Join(<-sent, err)
-	}
-	_ = c.SetDeadline(time.Now().Add(calibrateMost + 5*time.Second))
-	got, err := measure(ctx, c)
-	_ = c.Close()
-	<-sent // it ends because nobody reads any more
-	return got, err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ends := make(chan error, 2)
+	go func() { ends <- flood(ctx, from, l.Addr().String()) }()
+	go func() { ends <- drain(ctx, l) }()
+	got, err := crossed(ctx, to, rate)
+	cancel()
+	return got, errors.Join(err, <-ends, <-ends)
 }
 
-// window is how much of a flow may be on its way: more than the shaper lets through at
-// once, and less than its queue of 50 ms holds, so that nothing is lost. What is lost holds
-// up what came after it, which would then be counted when it is read, not when it came.
-func window(rate units.Rate) int { return max(int(rate)/50, 16<<10) }
+// crossed returns how many bytes a second reach a seat. It looks at the interface twice,
+// so long apart that a frame more or less does not matter.
+func crossed(ctx context.Context, to seat, rate units.Rate) (float64, error) {
+	long := time.Duration(leastFrames * frame / float64(rate) * float64(time.Second))
+	if err := rest(ctx, leadIn); err != nil {
+		return 0, err
+	}
+	before, start, err := to.received()
+	if err == nil {
+		err = rest(ctx, min(max(long, calibrateFor), calibrateMost))
+	}
+	if err != nil {
+		return 0, err
+	}
+	after, end, err := to.received()
+	return float64(after-before) / end.Sub(start).Seconds(), err
+}
 
-// flood sends until nobody reads. What is on its way then is thrown away, so that it does
-// not stand in the way of what is measured next.
-func flood(from seat, addr string, window int) error {
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// flood sends until ctx ends. What is on its way then is thrown away, so that it does not
+// stand in the way of what is measured next.
+func flood(ctx context.Context, from seat, addr string) error {
 	c, err := from.dial(addr)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(calibrateMost + 5*time.Second))
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
-		_ = tcp.SetWriteBuffer(window)
 	}
-	block := make([]byte, 32<<10)
+	block := make([]byte, 64<<10)
 	for {
 		if _, err := c.Write(block); err != nil {
-			return nil
+			return given(ctx, err)
 		}
 	}
 }
 
-// measure returns how many bytes a second come from r.
-func measure(ctx context.Context, r io.Reader) (float64, error) {
-	m, buf := pace{least: leastReads}, make([]byte, 64<<10)
-	for !m.enough() {
-		n, err := r.Read(buf)
-		m.take(time.Now(), int64(n))
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
+// drain takes a connection and reads it until ctx ends.
+func drain(ctx context.Context, l net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	c, err := l.Accept()
+	if err != nil {
+		return given(ctx, err)
 	}
-	return m.rate(), nil
+	defer c.Close()
+	end := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	defer end()
+	_, err = io.Copy(io.Discard, c)
+	return given(ctx, err)
+}
+
+// given is an error, unless it is because the end was asked for.
+func given(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // pace is how fast something comes: between the first arrival after the lead-in and the

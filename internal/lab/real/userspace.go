@@ -5,6 +5,7 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
+	"time"
 
 	"tandem/internal/lab"
 	"tandem/internal/units"
@@ -12,13 +13,16 @@ import (
 
 // seat is where a node runs: a host of a star, or a place on the loopback interface.
 type seat struct {
-	start  func(*exec.Cmd) error
+	start func(*exec.Cmd) error
+	// Of hosts of a star, to calibrate with.
 	dial   func(addr string) (net.Conn, error)
 	accept func() (net.Listener, error) // at a port of its own
-	host   string                       // its address
-	listen string                       // for --listen of a node
-	node   []string                     // how a node on it limits itself
-	server []string                     // how a server does
+	// received is how many bytes its interface has received by when, headers included.
+	received func() (int64, time.Time, error)
+	host     string   // its address
+	listen   string   // for --listen of a node
+	node     []string // how a node on it limits itself
+	server   []string // how a server does
 }
 
 // ground is what runs stand on.
@@ -28,7 +32,6 @@ type ground interface {
 	// dialled.
 	origin(ctx context.Context, up units.Rate) (seat, error)
 	receiver(ctx context.Context, up, down units.Rate, hidden bool) (seat, error)
-	probe(ctx context.Context) (seat, error) // behind no limit
 	close() error
 }
 
@@ -40,8 +43,6 @@ func (loopback) how() string { return UserSpace }
 func (l loopback) seat() seat {
 	return seat{
 		start:  func(cmd *exec.Cmd) error { return cmd.Start() },
-		dial:   func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) },
-		accept: func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
 		host:   "127.0.0.1",
 		listen: "127.0.0.1:0",
 	}
@@ -67,8 +68,6 @@ func (l loopback) receiver(_ context.Context, up, down units.Rate, _ bool) (seat
 	}
 	return s, nil
 }
-
-func (l loopback) probe(context.Context) (seat, error) { return l.seat(), nil }
 
 func (loopback) close() error { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os/exec"
+	"time"
 
 	"tandem/internal/units"
 )
@@ -53,6 +54,10 @@ func (f field) add(ctx context.Context, link Link) (seat, error) {
 		start:  h.start,
 		dial:   h.Dial,
 		accept: func() (net.Listener, error) { return h.Listen(0) },
+		received: func() (int64, time.Time, error) {
+			t, err := h.Traffic()
+			return t.Received.Bytes, time.Now(), err
+		},
 		host:   h.Addr.String(),
 		listen: net.JoinHostPort(h.Addr.String(), nodePort),
 	}, nil

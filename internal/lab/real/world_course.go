@@ -309,14 +309,14 @@ func (c *course) barren() bool { return c.model == lab.ClientServer && !c.origin
 // patience is how long nothing may move.
 func (c *course) patience() time.Duration {
 	if c.barren() {
-		return drain
+		return lastWords
 	}
 	return lab.Idle
 }
 
-// drain is how long what an origin had sent before its death may take to be read, where
+// lastWords is how long what an origin had sent before its death may take to be read, where
 // nobody else can give anything.
-const drain = time.Second
+const lastWords = time.Second
 
 // over reports whether the run has ended.
 func (c *course) over(now time.Duration) bool {
