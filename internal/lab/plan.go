@@ -18,9 +18,10 @@ const (
 	LongestReal = time.Hour
 
 	mostSimulated = 2_000_000 // receivers: more do not fit into a usual memory
-	mostSecondary = 10_000    // receivers of a simulation that is not a Main one
+	mostSecondary = 2_000     // receivers of a simulation that is not a Main one
 	mostTransfers = 1 << 27   // pieces x receivers of a Main simulation
-	fewTransfers  = 1 << 21   // of any other
+	fewTransfers  = 1 << 19   // of any other
+	repeated      = 1 << 15   // of any other up to which it is repeated
 	fewestPieces  = 64        // that pieces are merged to
 	sweepPoints   = 12
 )
@@ -39,7 +40,7 @@ const (
 // and notes on what is left out and why. It is pure.
 //
 // Main runs are the scenario as it stands. All others are made in closed form and in the
-// simulator only, without the scenario's kills, with at most 10,000 of its receivers
+// simulator only, without the scenario's kills, with at most 2,000 of its receivers
 // (groups keep their shares; a sweep has its own numbers) and with pieces merged where
 // there are very many. They vary one thing:
 //
@@ -180,9 +181,9 @@ func (p *planner) reals() {
 }
 
 // secondaryRepeats returns how often a variation is simulated: as often as Main runs
-// while that costs next to nothing.
+// while that costs next to nothing. Nearly all of a comparison's time is variations.
 func (p *planner) secondaryRepeats(s *Scenario) int {
-	return int(max(1, min(float64(p.s.Repeats), 3, fewTransfers/2/(pieces(s)*float64(s.N())))))
+	return int(max(1, min(float64(p.s.Repeats), 3, repeated/(pieces(s)*float64(s.N())))))
 }
 
 func tooLong(s *Scenario, m Model) bool {

@@ -27,7 +27,7 @@ func TestThePlanOfTheUsualScenario(t *testing.T) {
 	runs, notes := Plan(read(t, shortest))
 	want := map[string]int{
 		"bound main": 3, "bound sweep": 3 * 8, "bound capacity": 1, "bound budget": 1, "bound origins": 2 * 3,
-		"sim main": 3 * 3, "sim sweep": 3 * 8 * 3, "sim survival": 3 * 4 * 3, "sim hostile": 2 * 5 * 3,
+		"sim main": 3 * 3, "sim sweep": 3 * (5*3 + 2 + 1 + 1), "sim survival": 3 * 4 * 3, "sim hostile": 2 * 5 * 3,
 		"sim capacity": 3, "sim budget": 3, "sim origins": 2 * 3 * 3,
 		"real main": 3 * 3,
 	}
@@ -43,7 +43,7 @@ func TestThePlanOfTheUsualScenario(t *testing.T) {
 			cost += pieces(&r.Scenario) * float64(r.Scenario.N())
 		}
 	}
-	if cost > 4e6 { // at about 2 us a transfer
+	if cost > 2e6 { // at a few us a transfer
 		t.Errorf("%g transfers take more than a few seconds", cost)
 	}
 }
@@ -199,7 +199,7 @@ func TestPlansStayWithinTheirLimits(t *testing.T) {
 				secondary += min(pieces(&r.Scenario), fewestPieces*2) * float64(n) // merged, or as few as may be
 			}
 		}
-		if secondary > 1.2e8 {
+		if secondary > 5e7 {
 			t.Fatalf("%g transfers in variations", secondary)
 		}
 	})
@@ -210,9 +210,9 @@ func TestPiecesAreMergedOnlyWhereThereAreVeryMany(t *testing.T) {
 	if got := merged(s, fewTransfers); got.Piece != s.Piece {
 		t.Errorf("merged to %d", got.Piece)
 	}
-	s.Receivers[0].Count = 10_000
+	s.Receivers[0].Count = 2_000
 	got := merged(s, fewTransfers)
-	if n := pieces(&got); n != 128 {
+	if n := pieces(&got); n != 256 {
 		t.Errorf("%g pieces", n)
 	}
 	s.Size = units.Size(1)
