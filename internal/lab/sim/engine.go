@@ -201,39 +201,68 @@ func unset(row []uint64, i int32)    { row[i>>6] &^= 1 << (i & 63) }
 // run carries out the run.
 func (e *engine) run(ctx context.Context) (*lab.Result, error) {
 	e.pulse.ctx = ctx
+	e.start()
+	for e.happen() {
+		if err := e.pulse.beat(e.done()); err != nil {
+			return nil, err
+		}
+	}
+	return e.result(), nil
+}
+
+// start files what is known to come.
+func (e *engine) start() {
 	if e.hook != nil {
 		e.hook.start()
 	}
 	e.guard.begin(e)
 	e.nextComes()
 	e.killDue()
-	for e.m.finished < e.people.honest {
-		e.drain()
-		at := min(e.queue.peek(), e.fifo.peek())
-		if at == forever || e.over(at) {
-			break
-		}
-		if err := e.pulse.beat(e.done()); err != nil {
-			return nil, err
-		}
-		e.now = at
-		if e.fifo.peek() == at {
-			e.arrive(e.fifo.pop())
-		} else {
-			e.step(e.queue.pop())
-		}
+	e.drain()
+}
+
+// happen carries out the next event and what follows from it at once, and reports
+// whether there was one before the run has ended.
+func (e *engine) happen() bool {
+	at := min(e.queue.peek(), e.fifo.peek())
+	if at == forever || e.m.finished == e.people.honest || e.over(at) {
+		return false
 	}
+	e.now = at
+	if e.fifo.peek() == at {
+		e.arrive(e.fifo.pop())
+	} else {
+		e.step(e.queue.pop())
+	}
+	e.drain()
+	return true
+}
+
+// result returns what came of the run.
+func (e *engine) result() *lab.Result {
 	if e.m.finished == e.people.honest {
-		return e.m.result(e.m.last, ""), nil
+		return e.m.result(e.m.last, "")
 	}
-	return e.m.result(e.moved+int64(lab.Idle), e.why()), nil
+	return e.m.result(e.moved+int64(lab.Idle), e.why())
 }
 
 // over reports whether nothing has moved for so long that the run has ended, if
-// nothing happens before at.
+// nothing happens before at. Where receivers go and come back that is after many of
+// their sessions: it is not worked out whether those who come back have what others
+// lack, or stay long enough for a piece.
 func (e *engine) over(at int64) bool {
-	return e.going == 0 && e.fifo.n == 0 && at-e.moved > int64(lab.Idle) && e.off == 0 && e.come == e.people.len()
+	idle := at - e.moved
+	if e.come < e.people.len() || idle <= int64(lab.Idle) {
+		return false
+	}
+	if e.off > 0 || e.s.Sessions.Mean > 0 && e.going > 0 {
+		return (idle-int64(lab.Idle))/sessionsIdle > int64(e.s.Sessions.Mean/2+e.s.Sessions.Away/2)
+	}
+	return e.going == 0 && e.fifo.n == 0
 }
+
+// sessionsIdle is after how many sessions in which nothing moved a run ends.
+const sessionsIdle = 100
 
 // done returns which part of the run is done, by what has been verified.
 func (e *engine) done() float64 { return e.m.share() }

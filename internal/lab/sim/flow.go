@@ -101,6 +101,10 @@ func (e *engine) cut(f int32) {
 	v := &e.flows[f]
 	e.advance(v)
 	from, to, piece, left := v.from, v.to, v.piece, v.left
+	if left == 0 { // at this very moment
+		e.end(f)
+		return
+	}
 	e.carry(from, to, v.size-left)
 	e.detachWith(f, false)
 	e.poke(from)
@@ -130,9 +134,6 @@ func (e *engine) carry(from, to int32, bytes int64) {
 
 // keep notes that of a piece so much is still lacking.
 func (e *engine) keep(i, piece int32, left int64) {
-	if left <= 0 {
-		left = 1 // it is not verified, so something is to be fetched
-	}
 	for k := e.nodes[i].rest; k != none; k = e.rest[k].next {
 		if e.rest[k].piece == piece {
 			e.rest[k].left = min(e.rest[k].left+left, e.bytes(piece))
