@@ -40,7 +40,7 @@ func completion(e evidence) (figure, bool) {
 	f := figure{
 		name: "completion", title: "Who has it when",
 		see:   seenInCurves(curves),
-		key:   "Each curve ends where its last receiver has finished; ▽ is the least time that the links allow.",
+		key:   "Each curve ends where its last receiver has finished; ▼ on the axis is the least time that the links allow.",
 		table: curveTable(curves),
 	}
 	if slices.ContainsFunc(curves, func(c curve) bool { return !c.main }) {
@@ -62,12 +62,14 @@ func (c curve) end() time.Duration {
 	return max(c.Took, c.Progress[len(c.Progress)-1].At)
 }
 
+// xys returns the curve from when the first receiver finished, within an axis that begins
+// at from.
 func (c curve) xys(from float64) plotter.XYs {
 	n := len(c.Progress)
 	return points(n+2, func(i int) (float64, float64) {
 		switch i {
 		case 0:
-			return from, 0
+			return max(c.Progress[0].At.Seconds(), from), 0
 		case n + 1:
 			return c.end().Seconds(), float64(c.Progress[n-1].N) / float64(c.N)
 		}
@@ -78,15 +80,15 @@ func (c curve) xys(from float64) plotter.XYs {
 // drawCurves draws on a linear clock, or on a logarithmic one where the slowest model
 // takes so long that the others could not be told apart.
 func drawCurves(c draw.Canvas, e evidence, curves []curve) {
-	p := canvas("time since the first receiver started", "receivers that have it")
+	p := empty("time since the first receiver started", "receivers that have it")
 	low, high := math.Inf(1), 0.0
 	for _, cv := range curves {
 		low = min(low, max(cv.Progress[0].At.Seconds(), 1e-3))
 		high = max(high, cv.end().Seconds(), 1e-3)
 	}
 	from := 0.0
-	if high > 15*low {
-		logScale(&p.X, []float64{low / 2, high}, logTimes, short)
+	if high > 6*low {
+		logScale(&p.X, []float64{low / 1.2, high}, logTimes, short)
 		from = p.X.Min
 	} else {
 		zeroTo(&p.X, clockSteps(high, fit(c, 70)), short)
@@ -101,7 +103,7 @@ func drawCurves(c draw.Canvas, e evidence, curves []curve) {
 			stroke.Width = 0.9
 			stroke.Color = cv.faded(0.8)
 		}
-		path{cv.xys(from), stroke, true}.add(p)
+		path{cv.xys(from), stroke, cv.N <= 12}.add(p.Plot)
 		if cv.main {
 			tops = append(tops, cv.flag())
 		}
@@ -109,13 +111,13 @@ func drawCurves(c draw.Canvas, e evidence, curves []curve) {
 	for _, m := range e.models {
 		if b := e.bound(m); b != nil && b.Last.Seconds() > from && b.Last.Seconds() <= p.X.Max {
 			p.Add(&plotter.Scatter{
-				XYs:        plotter.XYs{{X: b.Last.Seconds(), Y: 1}},
-				GlyphStyle: draw.GlyphStyle{Color: lookOf(m).hex, Radius: 3.5, Shape: valley{}},
+				XYs:        plotter.XYs{{X: b.Last.Seconds(), Y: 0}},
+				GlyphStyle: draw.GlyphStyle{Color: lookOf(m).hex, Radius: 4, Shape: valley{}},
 			})
 		}
 	}
 	p.Add(tops)
-	p.Draw(draw.Crop(c, 0, -10, 0, -tops.height(c, p)))
+	p.draw(c, 10, tops.height(p.below(c), p.Plot))
 }
 
 func (c curve) flag() label {

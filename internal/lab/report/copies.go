@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -39,8 +38,8 @@ func copies(e evidence) (figure, bool) {
 			out = append(out, fmt.Sprintf("%s after %s", r.Run.Model, seconds(r.OneOut)))
 		}
 		alt := fmt.Sprintf("Copies per piece over time with %s, %s. %s", r.Run.Model, how(r), copiesIn(r))
-		pl := plotted("copies-"+string(r.Run.Model), alt, func() *plot.Plot { return drawCopies(r, most) })
-		pl.size, pl.phone = small(), narrow()
+		pl := plotted("copies-"+string(r.Run.Model), alt, func() chart { return drawCopies(r, most) }, nil)
+		pl.size, pl.phone = small(), small()
 		f.panels = append(f.panels, pl)
 	}
 	f.see = "When every piece is out once, the content no longer hangs on the origin alone."
@@ -63,10 +62,10 @@ func copiesIn(r *lab.Result) string {
 	return fmt.Sprintf("Half way, the mean piece has %s copies and the rarest %d.", number(half.Mean), half.Min)
 }
 
-func drawCopies(r *lab.Result, most float64) *plot.Plot {
+func drawCopies(r *lab.Result, most float64) chart {
 	l := lookOf(r.Run.Model)
-	p := canvas("time", "receivers that hold a piece")
-	heading(p, string(r.Run.Model)+", "+how(r), l.paint)
+	p := empty("time", "receivers that hold a piece")
+	p.heading, p.paint = string(r.Run.Model)+", "+how(r), l.paint
 	zeroTo(&p.Y, steps(most, 5), count)
 	end := max(r.Copies[len(r.Copies)-1].At.Seconds(), 1e-3)
 	zeroTo(&p.X, clockSteps(end, 4), short)
@@ -83,8 +82,8 @@ func drawCopies(r *lab.Result, most float64) *plot.Plot {
 			p.Add(area)
 		}
 	}
-	path{mean, draw.LineStyle{Color: l.hex, Width: 2.25}, false}.add(p)
-	path{low, draw.LineStyle{Color: l.hex, Width: 1, Dashes: bounded()}, true}.add(p)
+	path{mean, draw.LineStyle{Color: l.hex, Width: 2.25}, false}.add(p.Plot)
+	path{low, draw.LineStyle{Color: l.hex, Width: 1, Dashes: bounded()}, true}.add(p.Plot)
 	if r.OneOut > 0 {
 		p.Add(upright{label{r.OneOut.Seconds(), 0, "one copy out", muted}, dotted(), false})
 	}
@@ -92,11 +91,4 @@ func drawCopies(r *lab.Result, most float64) *plot.Plot {
 		p.Add(upright{label{k.Seconds(), 0, "kill", ink}, nil, true})
 	}
 	return p
-}
-
-// heading writes what a small plot is of.
-func heading(p *plot.Plot, text string, in paint) {
-	p.Title.Text = text
-	p.Title.TextStyle = bold(in, 11.5, draw.XCenter, draw.YTop)
-	p.Title.Padding = 8
 }

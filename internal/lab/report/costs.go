@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -62,12 +61,12 @@ func costs(e evidence) (figure, bool) {
 		f.key += " Receivers pay nothing in this scenario: their bytes have no price."
 	}
 	alt := "Dollars against the number of receivers, both logarithmic. " + f.see
-	f.panels = []panel{plotted("cost", alt, func() *plot.Plot { return drawCosts(e, all, labels) }, labels)}
+	f.panels = []panel{plotted("cost", alt, func() chart { return drawCosts(e, all, labels) }, labels)}
 	return f, true
 }
 
-func drawCosts(e evidence, all map[lab.Model][]bill, labels ends) *plot.Plot {
-	p := canvas("receivers", "dollars for one transfer to all")
+func drawCosts(e evidence, all map[lab.Model][]bill, labels ends) chart {
+	p := empty("receivers", "dollars for one transfer to all")
 	var xs, ys []float64
 	for _, m := range e.models {
 		for _, b := range all[m] {
@@ -84,10 +83,10 @@ func drawCosts(e evidence, all map[lab.Model][]bill, labels ends) *plot.Plot {
 		total := positive(points(len(b), func(i int) (float64, float64) { return float64(b[i].n), b[i].operator + b[i].peers }))
 		own := positive(points(len(b), func(i int) (float64, float64) { return float64(b[i].n), b[i].operator }))
 		if !slices.Equal([]plotter.XY(total), []plotter.XY(own)) {
-			path{total, draw.LineStyle{Color: l.faded(0.8), Width: 1.25, Dashes: dotted()}, false}.add(p)
+			path{total, draw.LineStyle{Color: l.faded(0.8), Width: 1.25, Dashes: dotted()}, false}.add(p.Plot)
 		}
-		path{own, draw.LineStyle{Color: l.hex, Width: 2}, false}.add(p)
-		dots(p, own, hollow(l), 3.2)
+		path{own, draw.LineStyle{Color: l.hex, Width: 2}, false}.add(p.Plot)
+		dots(p.Plot, own, l, false)
 	}
 	p.Add(labels)
 	return p

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -87,7 +88,13 @@ func inert(cell string) string {
 
 func whole(n int64) string { return strconv.FormatInt(n, 10) }
 
-func decimal(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+// decimal writes a figure, empty where there is no end to it.
+func decimal(v float64) string {
+	if math.Abs(v) == math.MaxFloat64 {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
 
 // inSeconds writes a time, empty for never.
 func inSeconds(d time.Duration) string {

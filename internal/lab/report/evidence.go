@@ -69,10 +69,15 @@ func (e evidence) best(m lab.Model, fits func(*lab.Result) bool) *lab.Result {
 }
 
 // byN groups the runs of the sweep and of the scenario itself by their number of
-// receivers, ascending, the median of each.
+// receivers, ascending, the median of each. The scenario itself does not belong in the
+// line where it has kills, which the sweep has not.
 func (e evidence) byN(w lab.Place, m lab.Model) []*lab.Result {
 	groups := make(map[int][]*lab.Result)
-	for _, r := range append(e.of(lab.Main, w, m), e.of(lab.Sweep, w, m)...) {
+	runs := e.of(lab.Sweep, w, m)
+	if len(runs) == 0 || len(e.Scenario.Kills) == 0 {
+		runs = append(runs, e.of(lab.Main, w, m)...)
+	}
+	for _, r := range runs {
 		if r.N > 0 {
 			groups[r.N] = append(groups[r.N], r)
 		}

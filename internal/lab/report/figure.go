@@ -6,7 +6,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"tandem/internal/lab"
@@ -32,23 +31,19 @@ type sheet struct {
 // figures returns what the evidence suffices for, in the order a reader wants it.
 func figures(e evidence) []figure {
 	var out []figure
-	for _, make := range []func(evidence) (figure, bool){completion, growth, givers, copies, costs, survival} {
-		if f, ok := make(e); ok {
+	for _, of := range []func(evidence) (figure, bool){completion, growth, givers, copies, costs, survival} {
+		if f, ok := of(e); ok {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-// plotted returns a panel that shows p.
-func plotted(name, alt string, p func() *plot.Plot, labels ...ends) panel {
-	var room vg.Length
-	for _, l := range labels {
-		room = max(room, l.room())
-	}
+// plotted returns a panel that shows what make gives, with labels to its right.
+func plotted(name, alt string, make func() chart, labels ends) panel {
 	return panel{
 		name: name, alt: alt, size: wide(), phone: narrow(),
-		draw: func(c draw.Canvas) { p().Draw(draw.Crop(c, 0, -room, 0, 0)) },
+		draw: func(c draw.Canvas) { make().draw(c, labels.room(), 0) },
 	}
 }
 
@@ -83,11 +78,18 @@ func (l path) add(p *plot.Plot) {
 	p.Add(pl)
 }
 
-// dots puts a mark at each of xys.
-func dots(p *plot.Plot, xys plotter.XYs, l look, radius vg.Length) {
-	if len(xys) > 0 {
-		p.Add(&plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: l.hex, Radius: radius, Shape: l.mark}})
+// dots puts l's mark at each of xys: filled for what was measured, hollow for what was
+// simulated.
+func dots(p *plot.Plot, xys plotter.XYs, l look, measured bool) {
+	if len(xys) == 0 {
+		return
 	}
+	if measured {
+		p.Add(&plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: l.hex, Radius: 4.5, Shape: l.mark}})
+		return
+	}
+	p.Add(&plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: surface.hex, Radius: 3.4, Shape: l.mark}},
+		&plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: l.hex, Radius: 3.4, Shape: l.hollow()}})
 }
 
 // secs returns d in seconds, NaN for never.

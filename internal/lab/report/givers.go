@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -18,7 +19,7 @@ import (
 func givers(e evidence) (figure, bool) {
 	var runs []*lab.Result
 	for _, m := range e.models {
-		if r := e.best(m, func(r *lab.Result) bool { return len(r.Pairs) > 0 }); r != nil {
+		if r := e.best(m, func(r *lab.Result) bool { return len(r.Pairs) > 0 && len(r.Nodes) > 0 }); r != nil {
 			runs = append(runs, r)
 		}
 	}
@@ -28,7 +29,7 @@ func givers(e evidence) (figure, bool) {
 	f := figure{
 		name: "givers", title: "Who gave to whom",
 		see:   seenInGivers(runs),
-		key:   "One row for each node that gave, one column for each that took; the first is the origin. The darker, the more; figures are MiB.",
+		key:   "One row for each node that gave, one column for each that took; the first is the origin. The darker, the more; figures, where there is room, are MiB.",
 		table: giverTable(runs),
 	}
 	most := int64(1)
@@ -39,8 +40,8 @@ func givers(e evidence) (figure, bool) {
 	}
 	for _, r := range runs {
 		alt := fmt.Sprintf("Matrix of who gave to whom with %s, %s. Origin: %s of all bytes.", r.Run.Model, how(r), percent(fromOrigin(r)))
-		pl := plotted("givers-"+string(r.Run.Model), alt, func() *plot.Plot { return drawMatrix(r, most) })
-		pl.size, pl.phone = small(), narrow()
+		pl := plotted("givers-"+string(r.Run.Model), alt, func() chart { return drawMatrix(r, most) }, nil)
+		pl.size, pl.phone = small(), small()
 		f.panels = append(f.panels, pl)
 	}
 	return f, true
@@ -70,7 +71,7 @@ type matrix struct {
 	look
 }
 
-func drawMatrix(r *lab.Result, most int64) *plot.Plot {
+func drawMatrix(r *lab.Result, most int64) chart {
 	l := lookOf(r.Run.Model)
 	m := matrix{len(r.Nodes), nil, most, l}
 	for _, p := range r.Pairs {
@@ -82,23 +83,25 @@ func drawMatrix(r *lab.Result, most int64) *plot.Plot {
 			m.bytes[p.From*m.n+p.To] += p.Bytes
 		}
 	}
-	p := canvas("took", "gave")
-	heading(p, string(r.Run.Model)+", "+how(r), l.paint)
+	p := empty("took", "gave")
+	p.heading, p.paint = string(r.Run.Model)+", "+how(r), l.paint
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(m.n)-0.5, -0.5, float64(m.n)-0.5
 	p.Y.Scale = plot.InvertedScale{Normalizer: plot.LinearScale{}}
 	var ticks []plot.Tick
 	each := max(1, m.n/9)
 	for i := range m.n {
 		switch {
-		case i == 0:
-			ticks = append(ticks, plot.Tick{Value: 0, Label: "origin"})
+		case i < len(r.Nodes) && r.Nodes[i].Origin:
+			ticks = append(ticks, plot.Tick{Value: float64(i), Label: "origin"})
 		case i%each == 0:
 			ticks = append(ticks, plot.Tick{Value: float64(i), Label: strconv.Itoa(i)})
 		}
 	}
 	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
 	across := slices.Clone(ticks)
-	across[0].Label = "o"
+	for i := range across {
+		across[i].Label = strings.Replace(across[i].Label, "origin", "o", 1)
+	}
 	p.X.Tick.Marker = plot.ConstantTicks(across)
 	p.X.Width, p.X.Tick.Width, p.Y.Tick.Width = 0, 0, 0
 	p.Add(m)
@@ -118,18 +121,19 @@ func (m matrix) shade(bytes int64) float64 {
 func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	w, h := x(1)-x(0), y(0)-y(1)
-	const written = 13 // nodes, at most, for figures to be readable
+	c.FillPolygon(line.faded(0.3), []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
+	const written = 9 // nodes, at most, for figures to be readable
 	for from := range m.n {
 		for to := range m.n {
 			mid := vg.Point{X: x(float64(to)), Y: y(float64(from))}
 			bytes := m.bytes[from*m.n+to]
 			dark := m.shade(bytes)
-			fill := line.faded(0.35)
+			fill := m.faded(dark)
 			switch {
 			case from == to:
 				fill = line.hex
-			case bytes > 0:
-				fill = m.faded(dark)
+			case bytes <= 0:
+				continue // the ground shows
 			}
 			gap := min(w, h) * 0.05
 			a, b := vg.Point{X: mid.X - w/2 + gap, Y: mid.Y - h/2 + gap}, vg.Point{X: mid.X + w/2 - gap, Y: mid.Y + h/2 - gap}
@@ -206,14 +210,14 @@ func contributions(e evidence) (figure, bool) {
 	}
 	f.see = seenInGivers(runs)
 	f.key = "Shares of all bytes, in percent."
-	f.panels = []panel{plotted("givers", "Shares of all bytes that origins and receivers gave. "+f.see, func() *plot.Plot {
-		p := canvas("", "share of all bytes")
+	f.panels = []panel{plotted("givers", "Shares of all bytes that origins and receivers gave. "+f.see, func() chart {
+		p := empty("", "share of all bytes")
 		zeroTo(&p.Y, []float64{0, 0.25, 0.5, 0.75, 1}, percent)
 		p.Y.Max = 1.08
-		b.axes(p)
+		b.axes(p.Plot)
 		p.Add(grid(false), b)
 		return p
-	})}
+	}, nil)}
 	return f, true
 }
 

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -31,7 +30,7 @@ func growth(e evidence) (figure, bool) {
 		}
 	}
 	alt := "Time of the last receiver against the number of receivers, both logarithmic. " + f.see
-	f.panels = []panel{plotted("growth", alt, func() *plot.Plot { return drawGrowth(e, labels) }, labels)}
+	f.panels = []panel{plotted("growth", alt, func() chart { return drawGrowth(e, labels) }, labels)}
 	return f, true
 }
 
@@ -76,8 +75,8 @@ func lastPoint(e evidence, m lab.Model) (at plotter.XY, ok bool) {
 	return at, false
 }
 
-func drawGrowth(e evidence, labels ends) *plot.Plot {
-	p := canvas("receivers", "time of the last receiver")
+func drawGrowth(e evidence, labels ends) chart {
+	p := empty("receivers", "time of the last receiver")
 	var xs, ys []float64
 	type drawn struct {
 		xys  plotter.XYs
@@ -88,13 +87,13 @@ func drawGrowth(e evidence, labels ends) *plot.Plot {
 		l := lookOf(m)
 		all = append(all,
 			drawn{e.series(lab.InBound, m), func(xys plotter.XYs) {
-				path{xys, draw.LineStyle{Color: l.faded(0.75), Width: 1, Dashes: bounded()}, false}.add(p)
+				path{xys, draw.LineStyle{Color: l.faded(0.75), Width: 1, Dashes: bounded()}, false}.add(p.Plot)
 			}},
 			drawn{e.series(lab.InSim, m), func(xys plotter.XYs) {
-				path{xys, draw.LineStyle{Color: l.hex, Width: 2}, false}.add(p)
-				dots(p, xys, hollow(l), 3.2)
+				path{xys, draw.LineStyle{Color: l.hex, Width: 2}, false}.add(p.Plot)
+				dots(p.Plot, xys, l, false)
 			}},
-			drawn{e.measured(m), func(xys plotter.XYs) { dots(p, xys, filled(l), 4.2) }})
+			drawn{e.measured(m), func(xys plotter.XYs) { dots(p.Plot, xys, l, true) }})
 	}
 	for _, d := range all {
 		for _, at := range d.xys {

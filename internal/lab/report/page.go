@@ -77,7 +77,7 @@ func makePage(e evidence, figures []figure, files []string) ([]byte, error) {
 	}
 	for _, f := range figures {
 		v := figureView{
-			Name: f.name, Title: f.title, See: f.see, Key: f.key, Several: len(f.panels) > 1,
+			Name: f.name, Title: f.title, See: tight(f.see), Key: tight(f.key), Several: len(f.panels) > 1,
 			Table: f.table.section("Figures of "+strings.ToLower(f.title[:1])+f.title[1:], ""),
 		}
 		for _, pl := range f.panels {
@@ -85,6 +85,12 @@ func makePage(e evidence, figures []figure, files []string) ([]byte, error) {
 				format
 				class string
 			}{{pl.size, "wide"}, {pl.phone, "narrow"}} {
+				if pl.size == pl.phone {
+					if as.class == "narrow" {
+						continue
+					}
+					as.class = "any"
+				}
 				svg, err := pl.inline(as.format, as.class)
 				if err != nil {
 					return nil, err
@@ -176,7 +182,7 @@ func figuresOf(cell []lab.Figure, label string) []figureOf {
 		if f.Label != label {
 			continue
 		}
-		v := figureOf{Text: clean(f.Text, 300), Spread: spreadOf(f), Tag: f.Tag, Best: f.Best}
+		v := figureOf{Text: tight(clean(f.Text, 300)), Spread: tight(spreadOf(f)), Tag: f.Tag, Best: f.Best}
 		if f.Runs > 1 {
 			v.Runs = plural(f.Runs, "run")
 		}

@@ -20,10 +20,10 @@ func others(e evidence) []section {
 		see     string
 		vary    func(lab.Run) string
 	}{
-		{lab.Capacity, "The same total capacity", "The server is given the uplinks of all receivers on top of its own. It then meets or beats the swarm: what peers win with is capacity that is there anyway.", nil},
-		{lab.Budget, "The same budget", "Every model at the same money for the operator.", nil},
+		{lab.Capacity, "The same total capacity", "The server is given the uplinks of all receivers on top of its own. It then meets or beats the swarm: what peers win with is capacity that is there anyway.", func(lab.Run) string { return "the server with all uplinks" }},
+		{lab.Budget, "The same budget", "As many receivers as a server alone can serve for what leaves the hybrid's origin, and so for the same money.", func(r lab.Run) string { return "with " + plural(int(r.Vary), "receiver") }},
 		{lab.Origins, "More origins", "Servers add capacity, and cost.", func(r lab.Run) string { return plural(int(r.Vary), "origin") }},
-		{lab.Hostile, "Hostile receivers", "A share of the receivers sends wrong bytes, or gives nothing.", func(r lab.Run) string { return percent(r.Vary) + " " + clean(r.Label, 40) }},
+		{lab.Hostile, "Hostile receivers", "A share of the receivers sends wrong bytes, or gives nothing. The time is that of the others.", hostile},
 	} {
 		t := variations(e, o.purpose, o.vary)
 		if len(t.rows) > 0 {
@@ -61,12 +61,13 @@ func variations(e evidence, purpose lab.Purpose, vary func(lab.Run) string) shee
 	for _, m := range e.models {
 		t.head = append(t.head, string(m))
 	}
+	if len(keys) > 0 && (purpose == lab.Capacity || purpose == lab.Budget) {
+		t.rows = append(t.rows, e.asItIs())
+	}
 	for _, k := range keys {
 		name := string(tag(k.place))
 		for _, rs := range runs[k] {
-			if what := said(rs[0].Run, vary); what != "" {
-				name = what + ", " + name
-			}
+			name = vary(rs[0].Run) + ", " + name
 			break
 		}
 		row := []string{name}
@@ -82,11 +83,28 @@ func variations(e evidence, purpose lab.Purpose, vary func(lab.Run) string) shee
 	return t
 }
 
-func said(r lab.Run, vary func(lab.Run) string) string {
-	if vary != nil {
-		return vary(r)
+// asItIs is the line that variations are compared with: the scenario without its kills.
+func (e evidence) asItIs() []string {
+	row := []string{"the case as it is"}
+	for _, m := range e.models {
+		text := ""
+		for _, w := range []lab.Place{lab.InSim, lab.InBound} {
+			runs := e.byN(w, m)
+			if i := slices.IndexFunc(runs, func(r *lab.Result) bool { return r.N == e.Scenario.N() }); i >= 0 {
+				text = lastOf(runs[i]) + ", " + string(tag(w))
+				break
+			}
+		}
+		row = append(row, text)
 	}
-	return clean(r.Label, 40)
+	return row
+}
+
+func hostile(r lab.Run) string {
+	if r.Label == lab.LabelNobody || r.Vary == 0 {
+		return "nobody hostile"
+	}
+	return percent(r.Vary) + " " + clean(r.Label, 40)
 }
 
 // predicted compares what was simulated with what was measured.

@@ -3,6 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tandem/internal/lab"
 	"tandem/internal/units"
@@ -28,7 +32,7 @@ type tile struct {
 
 func viewVerdict(e evidence) verdictView {
 	v := e.Verdict
-	out := verdictView{Model: v.Model, Why: verdictWords(v), Margin: clean(v.Margin, 500), Flip: flipWords(v.Flip)}
+	out := verdictView{Model: v.Model, Why: tight(verdictWords(v)), Margin: tight(clean(v.Margin, 500)), Flip: tight(flipWords(v.Flip))}
 	for _, m := range e.models {
 		for _, est := range append([]lab.Estimate{v.Estimate}, v.Others...) {
 			if est.Model != m {
@@ -54,8 +58,10 @@ func viewVerdict(e evidence) verdictView {
 // verdictWords is the verdict in a sentence.
 func verdictWords(v lab.Verdict) string {
 	switch {
-	case v.Why != "":
-		return clean(v.Why, 600)
+	case v.Why != "": // the model's name stands above it
+		why := strings.TrimPrefix(clean(v.Why, 1000), string(v.Model)+": ")
+		first, size := utf8.DecodeRuneInString(why)
+		return string(unicode.ToUpper(first)) + why[size:]
 	case v.Model != "":
 		return title(v.Model) + " is the right one."
 	}
@@ -74,13 +80,14 @@ func flipWords(f *lab.Flip) string {
 	return fmt.Sprintf("%s: %s instead of %s makes it %s.", title(lab.Model(clean(f.Input, 60))), clean(f.To, 60), clean(f.From, 60), to)
 }
 
-// availability writes a probability with its nines.
+// availability writes a probability with its nines, rounded down.
 func availability(a float64) string {
 	if a <= 0 || a >= 1 || math.IsNaN(a) {
 		return percent(a)
 	}
 	digits := min(max(int(math.Ceil(-math.Log10(1-a)))-1, 0), 6)
-	return fmt.Sprintf("%.*f %%", digits, math.Floor(a*100*math.Pow10(digits))/math.Pow10(digits))
+	down := math.Floor(a*100*math.Pow10(digits)+1e-6) / math.Pow10(digits)
+	return strconv.FormatFloat(down, 'f', -1, 64) + " %"
 }
 
 func choose(yes bool, this, that string) string {

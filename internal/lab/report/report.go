@@ -61,7 +61,7 @@ func files(c *lab.Comparison) ([]file, error) {
 			plots = append(plots, file{p.name + ".svg", svg}, file{p.name + ".png", png})
 		}
 	}
-	js, err := json.MarshalIndent(c, "", "  ")
+	js, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("results.json: %w", err)
 	}

@@ -77,7 +77,7 @@ func wide() format   { return format{640, 330} }
 func narrow() format { return format{350, 330} }
 
 // small is for one of several plots side by side.
-func small() format { return format{330, 290} }
+func small() format { return format{260, 245} }
 
 // write returns the style of text.
 func write(p paint, size vg.Length, x text.XAlignment, y text.YAlignment) text.Style {
@@ -99,13 +99,21 @@ const (
 	tickSize  = 10
 )
 
-// canvas returns an empty plot in the house's style.
-func canvas(xLabel, yLabel string) *plot.Plot {
+// chart is a plot with words above it: what it is of, and what its upright axis counts,
+// written level, as people read.
+type chart struct {
+	*plot.Plot
+	heading string
+	paint   // of the heading
+	yName   string
+}
+
+// empty returns a chart without data in the house's style.
+func empty(xName, yName string) chart {
 	p := plot.New()
 	p.BackgroundColor = nil // svg and png put theirs
-	p.X.Label.Text, p.Y.Label.Text = xLabel, yLabel
+	p.X.Label.Text = xName
 	p.X.Label.TextStyle = write(muted, labelSize, draw.XCenter, draw.YBottom)
-	p.Y.Label.TextStyle = write(muted, labelSize, draw.XCenter, draw.YBottom)
 	p.X.Tick.Label = write(muted, tickSize, draw.XCenter, draw.YTop)
 	p.Y.Tick.Label = write(muted, tickSize, draw.XRight, draw.YCenter)
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
@@ -114,34 +122,45 @@ func canvas(xLabel, yLabel string) *plot.Plot {
 		a.Tick.Color, a.Tick.Width, a.Tick.Length = muted.hex, 0.75, 4
 	}
 	p.Y.Width, p.Y.Tick.Width, p.Y.Tick.Length = 0, 0, 4 // the grid does it
-	return p
+	return chart{Plot: p, yName: yName}
+}
+
+// below returns what is left of c for the data, under the words.
+func (ch chart) below(c draw.Canvas) draw.Canvas {
+	top := vg.Length(8)
+	if ch.heading != "" {
+		top += 18
+	}
+	if ch.yName != "" {
+		top += 16
+	}
+	return draw.Crop(c, 0, 0, 0, -top)
+}
+
+// draw draws the words, and the plot below them. right and top are what is
+// kept free beside the data and above it, for labels.
+func (ch chart) draw(c draw.Canvas, right, top vg.Length) {
+	at := vg.Point{X: c.Min.X, Y: c.Max.Y}
+	if ch.heading != "" {
+		c.FillText(bold(ch.paint, 11.5, draw.XLeft, draw.YTop), at, ch.heading)
+		at.Y -= 18
+	}
+	c.FillText(write(muted, labelSize, draw.XLeft, draw.YTop), at, ch.yName)
+	ch.Draw(draw.Crop(ch.below(c), 0, -right, 0, -top))
 }
 
 // bounded are the dashes of what theory says, dotted those of a mark.
 func bounded() []vg.Length { return []vg.Length{5, 3} }
 func dotted() []vg.Length  { return []vg.Length{1.5, 2.5} }
 
-// filled and hollow are the marks of what was measured and simulated.
-func filled(l look) look {
+// hollow is the mark of what was simulated: the outline of the one that stands for what
+// was measured.
+func (l look) hollow() draw.GlyphDrawer {
 	switch l.mark.(type) {
-	case draw.PyramidGlyph, draw.TriangleGlyph:
-		l.mark = draw.PyramidGlyph{}
-	case draw.BoxGlyph, draw.SquareGlyph:
-		l.mark = draw.BoxGlyph{}
-	default:
-		l.mark = draw.CircleGlyph{}
+	case draw.PyramidGlyph:
+		return draw.TriangleGlyph{}
+	case draw.BoxGlyph:
+		return draw.SquareGlyph{}
 	}
-	return l
-}
-
-func hollow(l look) look {
-	switch l.mark.(type) {
-	case draw.PyramidGlyph, draw.TriangleGlyph:
-		l.mark = draw.TriangleGlyph{}
-	case draw.BoxGlyph, draw.SquareGlyph:
-		l.mark = draw.SquareGlyph{}
-	default:
-		l.mark = draw.RingGlyph{}
-	}
-	return l
+	return draw.RingGlyph{}
 }

@@ -1,19 +1,48 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
-
 	"tandem/internal/lab"
 )
+
+// moment is when the origin was killed in a run.
+type moment struct {
+	label string
+	at    float64 // share of all bytes
+}
+
+func momentOf(r *lab.Result) moment { return moment{r.Run.Label, r.Run.Vary} }
+
+// String says when it was, for an axis.
+func (m moment) String() string {
+	switch {
+	case m.label != "" && m.label != lab.LabelOrigin:
+		return clean(m.label, 30)
+	case m.at == 0:
+		return "at the start"
+	}
+	return "at " + percent(m.at)
+}
+
+// said says when it was, in a sentence.
+func (m moment) said() string {
+	switch {
+	case m.label == lab.LabelOneCopy:
+		return "when one copy of everything is out"
+	case m.label != "" && m.label != lab.LabelOrigin, m.at == 0:
+		return m.String()
+	}
+	return fmt.Sprintf("at %s of all bytes", percent(m.at))
+}
 
 // survival is the share of receivers that finish when the origin is killed, by when.
 func survival(e evidence) (figure, bool) {
 	runs := make(map[lab.Model][]*lab.Result)
-	var at []float64
+	var moments []moment
 	for _, m := range e.models {
 		for _, w := range []lab.Place{lab.InReal, lab.InSim} {
 			if runs[m] = e.of(lab.Survival, w, m); len(runs[m]) > 0 {
@@ -21,12 +50,13 @@ func survival(e evidence) (figure, bool) {
 			}
 		}
 		for _, r := range runs[m] {
-			at = append(at, r.Run.Vary)
+			if !slices.Contains(moments, momentOf(r)) {
+				moments = append(moments, momentOf(r))
+			}
 		}
 	}
-	slices.Sort(at)
-	at = slices.CompactFunc(at, func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
-	if len(at) == 0 {
+	slices.SortFunc(moments, func(a, b moment) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.label, b.label)) })
+	if len(moments) == 0 {
 		return figure{}, false
 	}
 	f := figure{name: "survival", title: "When the origin dies"}
@@ -35,12 +65,12 @@ func survival(e evidence) (figure, bool) {
 	for _, m := range e.models {
 		f.table.head = append(f.table.head, string(m))
 		b.series = append(b.series, lookOf(m))
-		b.value = append(b.value, make([]float64, len(at)))
-		b.text = append(b.text, make([]string, len(at)))
+		b.value = append(b.value, make([]float64, len(moments)))
+		b.text = append(b.text, make([]string, len(moments)))
 	}
-	for g, when := range at {
-		b.groups = append(b.groups, moment(when, e.Scenario.N()))
-		row := []string{spoken(when, e.Scenario.N())}
+	for g, when := range moments {
+		b.groups = append(b.groups, when.String())
+		row := []string{when.said()}
 		for s, m := range e.models {
 			share := survivors(runs[m], when)
 			b.value[s][g], b.text[s][g] = share, bare(share)
@@ -48,24 +78,24 @@ func survival(e evidence) (figure, bool) {
 		}
 		f.table.rows = append(f.table.rows, row)
 	}
-	f.see = seenInSurvival(e, runs, at)
+	f.see = seenInSurvival(e, runs, moments)
 	f.key = "Each column is a model, in the order " + list(names(e.models)) + ". Once one copy of everything is out, peers can finish without the origin."
-	f.panels = []panel{plotted("survival", "Share of receivers that finish after the origin is killed. "+f.see, func() *plot.Plot {
-		p := canvas("when the origin is killed", "receivers that finish")
+	f.panels = []panel{plotted("survival", "Share of receivers that finish after the origin is killed. "+f.see, func() chart {
+		p := empty("when the origin is killed", "receivers that finish")
 		zeroTo(&p.Y, []float64{0, 0.25, 0.5, 0.75, 1}, percent)
 		p.Y.Max = 1.08
-		b.axes(p)
+		b.axes(p.Plot)
 		p.Add(grid(false), b)
 		return p
-	})}
+	}, nil)}
 	return f, true
 }
 
 // survivors returns the mean share of receivers that finish, NaN where nobody knows.
-func survivors(runs []*lab.Result, at float64) float64 {
+func survivors(runs []*lab.Result, when moment) float64 {
 	sum, n := 0.0, 0
 	for _, r := range runs {
-		if math.Abs(r.Run.Vary-at) < 1e-9 && r.N > 0 {
+		if momentOf(r) == when && r.N > 0 {
 			sum, n = sum+float64(r.Done)/float64(r.N), n+1
 		}
 	}
@@ -73,24 +103,6 @@ func survivors(runs []*lab.Result, at float64) float64 {
 		return math.NaN()
 	}
 	return sum / float64(n)
-}
-
-// moment says when a kill was, for an axis: at which share of all bytes.
-func moment(at float64, n int) string {
-	switch {
-	case at == 0:
-		return "at the start"
-	case n > 0 && math.Abs(at*float64(n)-1) < 1e-6:
-		return "one copy out"
-	}
-	return "at " + percent(at)
-}
-
-func spoken(at float64, n int) string {
-	if m := moment(at, n); at == 0 || m == "one copy out" {
-		return m
-	}
-	return fmt.Sprintf("at %s of all bytes", percent(at))
 }
 
 // bare is a percentage without its sign, for where there is little room.
@@ -109,13 +121,13 @@ func names(models []lab.Model) []string {
 	return out
 }
 
-func seenInSurvival(e evidence, runs map[lab.Model][]*lab.Result, at []float64) string {
-	when := at[len(at)-1]
+func seenInSurvival(e evidence, runs map[lab.Model][]*lab.Result, moments []moment) string {
+	when := moments[len(moments)-1]
 	var parts []string
 	for _, m := range e.models {
 		if s := survivors(runs[m], when); !math.IsNaN(s) {
 			parts = append(parts, fmt.Sprintf("%s of the receivers finish by %s", percent(s), m))
 		}
 	}
-	return fmt.Sprintf("When it is killed %s, %s.", spoken(when, e.Scenario.N()), list(parts))
+	return fmt.Sprintf("When it is killed %s, %s.", when.said(), list(parts))
 }

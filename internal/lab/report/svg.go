@@ -5,8 +5,11 @@ import (
 	"encoding/xml"
 	"fmt"
 	"html"
+	"regexp"
+	"strconv"
 	"strings"
 
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -59,17 +62,27 @@ func (p panel) inline(size format, class string) (string, error) {
 		return "", err
 	}
 	_, rest, _ := strings.Cut(text, ">")
-	var swap []string
-	for _, paint := range paints() {
-		swap = append(swap, hex(paint), "var("+paint.name+")")
-	}
-	rest = strings.NewReplacer(swap...).Replace(rest)
+	rest = colour.ReplaceAllStringFunc(rest, named)
 	return fmt.Sprintf(`<svg class="%s" viewBox="0 0 %g %g" role="img" aria-label="%s" xmlns="http://www.w3.org/2000/svg">%s`,
 		class, size.w.Points(), size.h.Points(), html.EscapeString(p.alt), rest), nil
 }
 
-// drawn returns the svg element of p on c, with fonts that machines have.
-func drawn(c *vgsvg.Canvas, p panel) (string, error) {
+// ruler is a canvas that keeps how wide each text was laid out.
+type ruler struct {
+	*vgsvg.Canvas
+	widths []vg.Length
+}
+
+// FillString implements vg.Canvas.
+func (r *ruler) FillString(face font.Face, at vg.Point, text string) {
+	r.widths = append(r.widths, face.Width(text))
+	r.Canvas.FillString(face, at, text)
+}
+
+// drawn returns the svg element of p on c, with fonts that machines have. Where they are
+// wider than the one that the plot was laid out with, text is set closer.
+func drawn(canvas *vgsvg.Canvas, p panel) (string, error) {
+	c := &ruler{Canvas: canvas}
 	p.draw(air(draw.New(c)))
 	var out bytes.Buffer
 	if _, err := c.WriteTo(&out); err != nil {
@@ -79,12 +92,37 @@ func drawn(c *vgsvg.Canvas, p panel) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("plot %s: no svg element", p.name)
 	}
-	// Liberation Sans has the widths of Arial and Helvetica: the layout holds with any.
+	pieces := strings.Split(text, "<text ")
+	for i, w := range c.widths {
+		if i+1 < len(pieces) && w > 0 {
+			pieces[i+1] = fmt.Sprintf(`textLength="%.4g" lengthAdjust="spacingAndGlyphs" %s`, w.Points(), pieces[i+1])
+		}
+	}
+	text = strings.Join(pieces, "<text ")
+	// Liberation Sans has the widths of Arial and Helvetica: close to what it was.
 	text = strings.ReplaceAll(text, "font-family:Liberation Sans;font-variant:normal;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
 	return "<svg" + text, nil
 }
 
-func hex(p paint) string { return fmt.Sprintf("#%02X%02X%02X", p.hex.R, p.hex.G, p.hex.B) }
+var colour = regexp.MustCompile(`#[0-9A-F]{6}`)
+
+// named returns the page's name for a colour of a plot. Opacity has rounded it by one.
+func named(hex string) string {
+	v, err := strconv.ParseUint(hex[1:], 16, 24)
+	if err != nil {
+		return hex
+	}
+	near := func(is uint8, shift int) bool {
+		d := int(is) - int(v>>shift&0xff)
+		return d >= -1 && d <= 1
+	}
+	for _, p := range paints() {
+		if near(p.hex.R, 16) && near(p.hex.G, 8) && near(p.hex.B, 0) {
+			return "var(" + p.name + ")"
+		}
+	}
+	return hex
+}
 
 func escape(text string) string {
 	var out strings.Builder

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -50,8 +51,10 @@ func percent(share float64) string {
 	switch p := share * 100; {
 	case math.IsNaN(p):
 		return "?"
-	case p == math.Trunc(p) || math.Abs(p) >= 99.95 && math.Abs(p) < 100:
-		return strconv.FormatFloat(p, 'f', -1, 64) + " %"
+	case p == math.Trunc(p):
+		return fmt.Sprintf("%.0f %%", p)
+	case math.Abs(p) >= 99.5 && math.Abs(p) < 100: // never rounded up to all
+		return strconv.FormatFloat(p, 'g', 4, 64) + " %"
 	case math.Abs(p) < 10:
 		return fmt.Sprintf("%.1f %%", p)
 	default:
@@ -98,6 +101,13 @@ func title(m lab.Model) string {
 	}
 	return strings.ToUpper(string(m[:1])) + string(m[1:])
 }
+
+// tight keeps figures and their units on one line.
+func tight(text string) string {
+	return unit.ReplaceAllString(text, "$1\u00a0$2")
+}
+
+var unit = regexp.MustCompile(`(\d) (%|s|ms|min|h|days?|[KMGTPE]?i?B|[kMG]?bit/s)\b?`)
 
 // list writes a, b and c.
 func list(words []string) string {
