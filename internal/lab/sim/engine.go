@@ -103,6 +103,8 @@ type hook interface {
 	ended(f *flow, id int32, whole bool)
 	// killed says that origin o is dead. Its flows were cut before.
 	killed(o int32)
+	// opened says that a piece that i was fetching is free again.
+	opened(i int32)
 	// tick is called at a time that was asked for with at.
 	tick(arg int32)
 }

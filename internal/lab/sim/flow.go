@@ -121,6 +121,9 @@ func (e *engine) cut(f int32) {
 		e.guard.free(e, piece)
 	}
 	e.wake(to)
+	if e.hook != nil {
+		e.hook.opened(to)
+	}
 }
 
 // carry counts content that went from one node to another.

@@ -64,6 +64,7 @@ type ask struct {
 	node    int32
 	piece   int32
 	flow    int32 // none: it waits for its turn
+	help    bool  // with a piece that a peer is late with
 	sent    int64 // bytes that admit knows of
 	granted int64 // and not sent yet
 	of      int64

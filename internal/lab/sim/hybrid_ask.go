@@ -22,7 +22,14 @@ func (h *hybrid) fill(i int32) {
 		if int(u.under) >= atOnceAsked {
 			return
 		}
-		piece := h.e.wants(i, h.barred(d, u))
+		barred := h.barred(d, u)
+		piece := h.e.wants(i, barred)
+		late := int32(none)
+		if piece == none {
+			if late = h.late(i, barred); late != none {
+				piece = h.e.flows[late].piece
+			}
+		}
 		if piece == none {
 			if u.taken != nil && h.e.now < u.until {
 				h.rise(i, u.until)
@@ -30,6 +37,9 @@ func (h *hybrid) fill(i int32) {
 			return
 		}
 		bytes := h.e.bytes(piece)
+		if late != none {
+			bytes = max(h.e.flows[late].left/2/block, 1) * block
+		}
 		v := d.o.Ask(h.at(), admit.Request{
 			Client: admit.Client{Node: nodeID(i)}, Share: theShare, First: int(piece), Last: int(piece), Bytes: bytes,
 		})
@@ -38,7 +48,7 @@ func (h *hybrid) fill(i int32) {
 			continue
 		}
 		u.diverted = 0
-		h.take(d, &ask{id: v.ID, desk: u.home, node: i, piece: piece, flow: none, of: bytes})
+		h.take(d, &ask{id: v.ID, desk: u.home, node: i, piece: piece, flow: none, help: late != none, of: bytes})
 	}
 	h.rise(i, h.e.now+max(h.trip, 1)) // the answers take so long to come
 }
@@ -98,8 +108,10 @@ func (h *hybrid) take(d *desk, a *ask) {
 	h.user(a.node).under++
 	d.asks = append(d.asks, a)
 	d.byID[a.id] = a
-	set(h.e.row(h.e.taken, a.node), a.piece) // it is not asked of anybody else meanwhile
-	set(h.e.row(h.e.seen, a.node), a.piece)  // and others are told
+	if !a.help {
+		set(h.e.row(h.e.taken, a.node), a.piece) // it is not asked of anybody else meanwhile
+		set(h.e.row(h.e.seen, a.node), a.piece)  // and others are told
+	}
 	d.o.Take(h.at(), a.id, int(min(a.of, 1<<30)))
 	h.grant(d)
 	h.rouse(h.e.now + meterEvery)
@@ -114,8 +126,10 @@ func (h *hybrid) grant(d *desk) {
 		if a.flow != none {
 			continue
 		}
-		unset(h.e.row(h.e.taken, a.node), a.piece)
-		a.flow = h.e.begin(a.desk, a.node, a.piece)
+		if !h.send(a) {
+			h.over(d, a, false)
+			continue
+		}
 		for int(a.flow) >= len(h.begun) {
 			h.begun = append(h.begun, nil)
 		}
@@ -126,13 +140,47 @@ func (h *hybrid) grant(d *desk) {
 	}
 }
 
+// send begins to send what an ask is for, and reports whether that is still of use.
+func (h *hybrid) send(a *ask) bool {
+	if !a.help {
+		unset(h.e.row(h.e.taken, a.node), a.piece)
+		a.flow = h.e.begin(a.desk, a.node, a.piece)
+		return true
+	}
+	g := h.e.other(a.node, a.piece)
+	if g == none || !h.e.split(a.desk, g) {
+		return false
+	}
+	a.flow = h.e.nodes[a.node].firstIn
+	return true
+}
+
+// late returns the flow to node i that will take longest of those the origin could help
+// with, or none (R6).
+func (h *hybrid) late(i int32, barred []uint64) int32 {
+	best, latest := int32(none), h.e.worth()
+	if h.e.nodes[i].full() {
+		return none
+	}
+	for g := h.e.nodes[i].firstIn; g != none; g = h.e.flows[g].nextIn {
+		f := &h.e.flows[g]
+		if f.from >= h.e.origins && f.end-h.e.now > latest && f.left > 2*block && (barred == nil || !bit(barred, f.piece)) {
+			best, latest = g, f.end-h.e.now
+		}
+	}
+	return best
+}
+
+// opened implements hook.
+func (h *hybrid) opened(i int32) { h.rise(i, h.e.now) }
+
 // ended implements hook.
 func (h *hybrid) ended(f *flow, id int32, whole bool) {
 	a := h.begun[id]
 	d := h.desks[a.desk]
 	if whole {
 		h.account(d, a, f.size)
-	} else {
+	} else if !a.help {
 		unset(h.e.row(h.e.seen, a.node), a.piece)
 	}
 	h.over(d, a, whole)
@@ -153,8 +201,10 @@ func (h *hybrid) over(d *desk, a *ask, whole bool) {
 func (h *hybrid) withdraw(d *desk, which func(*ask) bool) {
 	for _, a := range slices.Clone(d.asks) {
 		if a.flow == none && which(a) {
-			unset(h.e.row(h.e.taken, a.node), a.piece)
-			unset(h.e.row(h.e.seen, a.node), a.piece)
+			if !a.help {
+				unset(h.e.row(h.e.taken, a.node), a.piece)
+				unset(h.e.row(h.e.seen, a.node), a.piece)
+			}
 			h.over(d, a, false)
 		}
 	}

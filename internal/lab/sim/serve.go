@@ -170,7 +170,7 @@ func (e *engine) assist(j int32) bool {
 		}
 		for g := v.firstIn; g != none; g = e.flows[g].nextIn {
 			f := &e.flows[g]
-			if f.end-e.now > latest && bit(have, f.piece) && (f.from >= e.origins || e.hook == nil) && f.left > 2*block {
+			if f.end-e.now > latest && bit(have, f.piece) && f.left > 2*block {
 				best, latest = g, f.end-e.now
 			}
 		}
