@@ -133,7 +133,7 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 		{"simulations that fit no memory", "-count = 3000000", "The main simulation is left out above 2000000", []string{"sim main"}},
 		{"hostile of few", "-count = 1", "5 % poisoners of 1 receivers are nobody", nil},
 		{"hopeless models", "[[kill]]\nwho = \"origin\"\nat = 0.5\n", "client-server cannot bring the file to everybody: the origin is killed", nil},
-		{"a budget that is no limit", "-up = \"40Gbit\"", "At the hybrid's budget client-server serves all", []string{"sim budget"}},
+		{"a budget that is no limit", "[hostile]\nfree_riders = 1\n", "At the hybrid's budget client-server serves all", []string{"sim budget"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			runs, notes := Plan(read(t, laid(c.change)))
@@ -145,6 +145,29 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 					t.Errorf("%d runs of %s", n, kind)
 				}
 			}
+		})
+	}
+}
+
+func TestCopiesThatTheHybridsOriginHasToGive(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Scenario)
+		want   float64
+	}{
+		{"uplinks bind: the origin's part of them", func(*Scenario) {}, 10. * 5 / 30},
+		{"peers could carry it all: one", func(s *Scenario) { s.Receivers[0].Up = 125e5 }, 1},
+		{"nobody uploads: all", func(s *Scenario) { s.Receivers[0].Up = 0 }, 10},
+		{"everybody rides free: all", func(s *Scenario) { s.Hostile.FreeRiders = 1 }, 10},
+		{"never two at once: all", func(s *Scenario) { s.Arrivals = Arrivals{Poisson, 1e-7} }, 10},
+		{"many at once: what their uplinks leave", func(s *Scenario) { s.Arrivals = Arrivals{Poisson, 1000} }, 5},
+		{"those before stay: one", func(s *Scenario) { s.Arrivals, s.Stay = Arrivals{Poisson, 1000}, Stay{StayFor, Duration(time.Hour)} }, 1},
+		{"those before stay until the end: one", func(s *Scenario) { s.Arrivals, s.Stay = Arrivals{Poisson, 0.01}, Stay{Kind: StayEnd} }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := read(t, shortest)
+			c.change(&s)
+			near(t, "copies", s.needed(), c.want, 1e-3)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"math"
 	"slices"
+	"time"
 
 	"tandem/internal/units"
 )
@@ -69,11 +70,17 @@ func (p *planner) survival(s Scenario) []Run {
 // oneCopyOut returns the share of all bytes at which the origins have given one copy of
 // everything, with a tenth to spare; 1 or more when that is only at the end. While
 // origins give one copy, receivers give what their uplinks allow, so that together
-// 1 + sum u_i/u_s copies have come in by then. (At 1/N of the bytes no copy is out yet:
+// 1 + sum u_i/u_s copies have come in by then, of those who have arrived. (At 1/N of the bytes no copy is out yet:
 // what came in is the same pieces, many times.)
 func oneCopyOut(s *Scenario) float64 {
-	giving := 1 - s.Hostile.FreeRiders - s.Hostile.Poisoners
-	at := 1.1 * (1 + giving*s.uplinks()/s.origins()) / float64(s.N())
+	n := float64(s.N())
+	each := s.uplinks() / n * (1 - s.Hostile.FreeRiders - s.Hostile.Poisoners)
+	here := n
+	if s.Arrivals.Kind == Poisson {
+		once, _, _ := s.terms(Hybrid)
+		here = min(n, 1+s.Arrivals.Rate*once)
+	}
+	at := 1.1 * (1 + here*each/s.origins()) / n
 	if at >= 1 {
 		return 1
 	}
@@ -120,18 +127,45 @@ func (p *planner) budget(s Scenario) []Run {
 	if len(p.with(ClientServer, Hybrid)) < 2 {
 		return nil
 	}
-	_, slowest, all := s.terms(Hybrid)
-	n := float64(s.N())
-	served := n
-	if all > slowest { // uplinks bind: the origin gives its part of the sum
-		served = n * s.origins() / (s.origins() + s.uplinks())
+	n, served := s.N(), 0
+	if copies := s.needed(); copies > float64(n)-0.5 {
+		served = n
+	} else {
+		served = max(1, int(copies))
 	}
-	served = math.Floor(min(max(served, 1), n))
 	if served == n {
 		p.note("At the hybrid's budget client-server serves all receivers: peers spare the origin nothing that counts.")
 		return nil
 	}
-	return []Run{{Purpose: Budget, Model: ClientServer, Scenario: s.WithReceivers(int(served)), Vary: served}}
+	return []Run{{Purpose: Budget, Model: ClientServer, Scenario: s.WithReceivers(served), Vary: float64(served)}}
+}
+
+// needed returns how many copies the hybrid's origin has to give at least, while
+// everybody has the file as early as can be: at least one, and what the receivers' uplinks
+// cannot carry in that time. Of receivers that come one by one only those help that are
+// there together.
+func (s *Scenario) needed() float64 {
+	once, slowest, _ := s.terms(Hybrid)
+	n, size := float64(s.N()), float64(s.Size)/s.Payload
+	each := s.uplinks() / n * (1 - s.Hostile.FreeRiders - s.Hostile.Poisoners)
+	if s.Arrivals.Kind != Poisson {
+		all := n * size / (s.origins() + n*each)
+		return max(1, n-max(once, slowest, all)*n*each/size)
+	}
+	there := max(once, slowest) + s.stays()
+	together := 1 - math.Exp(-s.Arrivals.Rate*there)
+	return max(1, n*(1-together*min(1, there*each/size)))
+}
+
+// stays returns how long a receiver serves after it has everything, in seconds.
+func (s *Scenario) stays() float64 {
+	switch {
+	case s.Stay.Kind == StayFor:
+		return time.Duration(s.Stay.For).Seconds()
+	case s.Stay.Kind == StayEnd && s.Arrivals.Kind == Poisson:
+		return float64(s.N()) / s.Arrivals.Rate
+	}
+	return 0
 }
 
 // origins varies their number.
