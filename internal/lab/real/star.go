@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -22,6 +23,9 @@ import (
 )
 
 const prefix = "tdm-"
+
+// namespaces is where ip keeps their names.
+const namespaces = "/run/netns"
 
 // Link is a host's access link in bits per second; zero is unshaped. Offload
 // leaves the segmentation offloads on, where nothing on the path is shaped. Apart
@@ -179,12 +183,19 @@ func (s *Star) Close() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, h := range s.hosts {
-		killIn(ctx, h.ns)
-		errs = append(errs, ipBatch(ctx, "", "netns del "+h.ns))
+		errs = append(errs, remove(ctx, h.ns))
 	}
-	killIn(ctx, s.name+"-hub")
-	errs = append(errs, ipBatch(ctx, "", "netns del "+s.name+"-hub"))
+	errs = append(errs, remove(ctx, s.name+"-hub"))
 	return errors.Join(errs...)
+}
+
+// remove ends what runs in a namespace and removes it. One that was never made is fine.
+func remove(ctx context.Context, ns string) error {
+	if _, err := os.Stat(filepath.Join(namespaces, ns)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	killIn(ctx, ns)
+	return ipBatch(ctx, "", "netns del "+ns)
 }
 
 // Command prepares a program to run on the host. It ends with this process.
@@ -309,15 +320,14 @@ func killIn(ctx context.Context, ns string) {
 
 // sweep removes the namespaces of runs whose process is gone.
 func sweep(ctx context.Context) {
-	names, _ := filepath.Glob("/run/netns/" + prefix + "*")
+	names, _ := filepath.Glob(filepath.Join(namespaces, prefix+"*"))
 	for _, path := range names {
 		ns := filepath.Base(path)
 		owner, _, _ := strings.Cut(strings.TrimPrefix(ns, prefix), "-")
 		pid, err := strconv.Atoi(owner)
-		if err != nil || syscall.Kill(pid, 0) == nil {
+		if err != nil || pid <= 1 || alive(pid) {
 			continue
 		}
-		killIn(ctx, ns)
-		_ = ipBatch(ctx, "", "netns del "+ns)
+		_ = remove(ctx, ns)
 	}
 }

@@ -17,14 +17,15 @@ type course struct {
 	model    lab.Model
 	stay     lab.Stay
 	sessions lab.Sessions
-	kills    []lab.Kill // to come, the first first
+	kills    []lab.Kill // to come
 	rand     *rand.Rand
 
 	list     []receiver
 	origin   bool            // it lives
 	killed   []time.Duration // when kills took place
-	moved    time.Duration   // when something last came on
-	lacking  int             // pieces that somebody said nobody has; 0: none said so
+	moved    time.Duration   // when something last came on, or somebody
+	gained   time.Duration   // when something last came, or somebody for the first time
+	lacking  int64           // pieces that somebody said nobody has; 0: none said so
 	complete int             // receivers that have everything
 }
 
@@ -84,15 +85,6 @@ func newCourse(s *lab.Scenario, m lab.Model, seed uint64) *course {
 		size: int64(s.Size), model: m, stay: s.Stay, sessions: s.Sessions, kills: slices.Clone(s.Kills),
 		rand: rand.New(rand.NewPCG(seed, 0x7265616c)), list: make([]receiver, s.N()), origin: true,
 	}
-	slices.SortStableFunc(c.kills, func(a, b lab.Kill) int {
-		switch {
-		case a.At < b.At:
-			return -1
-		case a.At > b.At:
-			return 1
-		}
-		return 0
-	})
 	if s.Arrivals.Kind == "poisson" && s.Arrivals.Rate > 0 {
 		at := 0.0
 		for k, i := range c.rand.Perm(len(c.list)) {
@@ -126,7 +118,7 @@ func (c *course) due(now time.Duration) (deeds []deed) {
 		case r.phase == waiting && r.due <= now:
 			r.phase, r.due = running, c.session(now)
 			if !r.begun {
-				r.begun, r.start = true, now
+				r.begun, r.start, c.gained = true, now, now
 			}
 			r.heard, c.moved = now, max(c.moved, now)
 			deeds = append(deeds, deed{startIt, i})
@@ -253,7 +245,7 @@ func (c *course) progress(r *receiver, e *event, now time.Duration) {
 	}
 	flow := flows{e.FromPeers, e.FromOrigin, max(e.Wasted, r.now.wasted)}
 	if e.Bytes > r.bytes || flow.peers > r.now.peers || flow.origin > r.now.origin {
-		c.moved, c.lacking = now, 0
+		c.moved, c.gained, c.lacking = now, now, 0
 	}
 	r.bytes, r.now, r.heard = min(max(e.Bytes, r.bytes), c.size), flow, now
 	if e.Event != "complete" {
@@ -289,16 +281,13 @@ func (c *course) next(now time.Duration) time.Duration {
 	if len(c.kills) > 0 {
 		at = now + restless
 	}
-	coming := false
 	for i := range c.list {
-		r := &c.list[i]
-		coming = coming || r.phase == waiting
-		if r.phase == waiting || r.phase == running && r.done == 0 {
+		if r := &c.list[i]; r.phase == waiting || r.phase == running && r.done == 0 {
 			at = min(at, r.due)
 		}
 	}
-	if !coming || c.barren() {
-		at = min(at, c.moved+c.patience())
+	if end, ok := c.end(); ok {
+		at = min(at, end)
 	}
 	return max(at-now, 0)
 }
@@ -306,29 +295,41 @@ func (c *course) next(now time.Duration) time.Duration {
 // barren reports whether nothing can come from anybody any more.
 func (c *course) barren() bool { return c.model == lab.ClientServer && !c.origin }
 
-// patience is how long nothing may move.
-func (c *course) patience() time.Duration {
-	if c.barren() {
-		return lastWords
-	}
-	return lab.Idle
-}
-
 // lastWords is how long what an origin had sent before its death may take to be read, where
-// nobody else can give anything.
-const lastWords = time.Second
+// nobody else can give anything; vain is how long receivers come back for nothing.
+const (
+	lastWords = time.Second
+	vain      = 6 * lab.Idle
+)
 
-// over reports whether the run has ended.
-func (c *course) over(now time.Duration) bool {
-	coming, going := false, false
+// end is when the run ends if nothing more is heard; false: not before somebody comes.
+func (c *course) end() (time.Duration, bool) {
+	arriving, returning, going := false, false, false
 	for i := range c.list {
 		switch r := &c.list[i]; {
 		case r.phase == waiting:
-			coming = true
+			arriving, returning = arriving || !r.begun, true
 		case r.phase == running && r.done == 0:
 			going = true
 		}
 	}
-	coming = coming && !c.barren()
-	return !coming && (!going || now-c.moved >= c.patience())
+	switch {
+	case c.barren():
+		return c.moved + lastWords, going || returning
+	case arriving:
+		return 0, false
+	case returning:
+		return c.gained + vain, true
+	}
+	return c.moved + lab.Idle, going
+}
+
+// over reports whether the run has ended.
+func (c *course) over(now time.Duration) bool {
+	if end, ok := c.end(); ok {
+		return now >= end
+	}
+	return !slices.ContainsFunc(c.list, func(r receiver) bool {
+		return r.phase == waiting || r.phase == running && r.done == 0
+	})
 }

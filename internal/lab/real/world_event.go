@@ -1,6 +1,10 @@
 package real
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // event is a line that a command prints with --json, as far as the lab reads it. The names
 // are a contract of the command line.
@@ -17,27 +21,33 @@ type event struct {
 	Wasted     int64            `json:"wasted"`
 	Sources    map[string]int64 `json:"sources"`
 	Pieces     []struct {
-		First int `json:"first"`
-		Last  int `json:"last"`
+		First int64 `json:"first"`
+		Last  int64 `json:"last"`
 	} `json:"pieces"`
 	Message string `json:"message"`
 }
 
-// maxSources bounds who can have given something to one receiver.
-const maxSources = 1024
+// What no event says more than: who can have given something to one receiver, and counts
+// of bytes, so that sums of them are numbers still.
+const (
+	maxSources = 1024
+	maxBytes   = 1 << 50
+)
 
 // parseEvent reads a line. What is no event, or says what cannot be, is not one.
 func parseEvent(line []byte) (e event, ok bool) {
 	if len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &e) != nil || e.Event == "" {
 		return event{}, false
 	}
-	if min(e.Bytes, e.FromPeers, e.FromOrigin, e.Wasted) < 0 || e.Rate < 0 || len(e.Sources) > maxSources {
+	if e.Rate < 0 || e.Rate > maxBytes || len(e.Sources) > maxSources {
 		return event{}, false
 	}
-	for _, n := range e.Sources {
-		if n < 0 {
-			return event{}, false
-		}
+	counts := append(slices.Collect(maps.Values(e.Sources)), e.Bytes, e.FromPeers, e.FromOrigin, e.Wasted)
+	for _, p := range e.Pieces {
+		counts = append(counts, p.First, p.Last)
+	}
+	if slices.Min(counts) < 0 || slices.Max(counts) > maxBytes {
+		return event{}, false
 	}
 	return e, true
 }
@@ -46,8 +56,8 @@ func parseEvent(line []byte) (e event, ok bool) {
 func (e *event) fetched() int64 { return e.FromPeers + e.FromOrigin }
 
 // lacking is how many pieces a missing event names.
-func (e *event) lacking() int {
-	n := 0
+func (e *event) lacking() int64 {
+	n := int64(0)
 	for _, p := range e.Pieces {
 		n += max(p.Last-p.First+1, 0)
 	}
