@@ -158,11 +158,11 @@ func TestSurvivalIsByMomentAndLabel(t *testing.T) {
 	for _, r := range f.table.rows {
 		names = append(names, r[0])
 	}
-	want := []string{"at the start", "at 4.2 % of all bytes", "at 25 % of all bytes", "when one copy of everything is out", "at 50 % of all bytes"}
+	want := []string{"at the start", "at 17 % of all bytes", "at 25 % of all bytes", "when one copy of everything is out", "at 50 % of all bytes"}
 	if !ok || !slices.Equal(names, want) {
 		t.Errorf("the moments are %q", names)
 	}
-	if row := f.table.rows[3]; row[3] != "4.2 %" {
+	if row := f.table.rows[3]; row[3] != "17 %" {
 		t.Errorf("one copy out: %q", row)
 	}
 }

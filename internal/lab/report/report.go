@@ -26,7 +26,7 @@ func Write(dir string, c *lab.Comparison) (paths []string, err error) {
 	if c == nil {
 		return nil, fault.Errorf(fault.Invalid, "report: no comparison")
 	}
-	out, err := files(c)
+	out, err := files(c, resolution)
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "report: %w", err)
 	}
@@ -43,8 +43,11 @@ func Write(dir string, c *lab.Comparison) (paths []string, err error) {
 	return paths, nil
 }
 
+// resolution is that of the pictures, in dots per inch: sharp on a slide.
+const resolution = 144
+
 // files makes everything before anything is written.
-func files(c *lab.Comparison) ([]file, error) {
+func files(c *lab.Comparison, dpi int) ([]file, error) {
 	e := evidenceOf(c)
 	shown := figures(e)
 	var plots []file
@@ -54,7 +57,7 @@ func files(c *lab.Comparison) ([]file, error) {
 			if err != nil {
 				return nil, err
 			}
-			png, err := p.png()
+			png, err := p.png(dpi)
 			if err != nil {
 				return nil, err
 			}

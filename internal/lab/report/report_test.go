@@ -22,10 +22,10 @@ import (
 	"tandem/internal/lab"
 )
 
-// made is the sample's report, made once: plots are the slow part.
+// madeReport makes the report of c, with small pictures.
 func madeReport(t *testing.T, c *lab.Comparison) map[string][]byte {
 	t.Helper()
-	made, err := files(c)
+	made, err := files(c, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +74,10 @@ func TestAReportHasAllItsParts(t *testing.T) {
 	}
 }
 
-type shown struct{ html, name string }
+// shown is a page.
+type shown struct{ html string }
 
-func pageOf(made map[string][]byte) shown { return shown{string(made["report.html"]), "report.html"} }
+func pageOf(made map[string][]byte) shown { return shown{string(made["report.html"])} }
 
 // check holds what must be true of every page.
 func (p shown) check(t *testing.T) {
@@ -237,8 +238,8 @@ func TestWhatCannotBeWrittenIsInvalid(t *testing.T) {
 func TestAnInterruptedComparisonSaysSo(t *testing.T) {
 	c := sample()
 	c.Results, c.Incomplete = c.Results[:5], "interrupted after 5 of 23 runs"
-	made := pageOf(madeReport(t, c))
-	if at := strings.Index(made.html, c.Incomplete); at < 0 || at > strings.Index(made.html, `class="verdict"`) {
+	made, err := makePage(evidenceOf(c), nil, nil)
+	if at := bytes.Index(made, []byte(c.Incomplete)); err != nil || at < 0 || at > bytes.Index(made, []byte(`class="verdict"`)) {
 		t.Error("the page does not begin with it")
 	}
 	var out strings.Builder
@@ -305,11 +306,18 @@ func TestNoPlotBreaksOnOddResults(t *testing.T) {
 				c.do(r)
 			}
 			e := evidenceOf(odd)
-			text, err := makePage(e, figures(e), nil)
+			drawn := figures(e)
+			for i, f := range drawn {
+				for j := range f.panels {
+					drawn[i].panels[j].size = small() // once is enough
+					drawn[i].panels[j].phone = small()
+				}
+			}
+			text, err := makePage(e, drawn, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			shown{string(text), c.name}.check(t)
+			shown{string(text)}.check(t)
 			for _, nonsense := range []string{"NaN", "Inf", "%!", "<nil>"} {
 				if strings.Contains(string(text), nonsense) {
 					t.Errorf("the page says %s", nonsense)

@@ -28,8 +28,8 @@ type panel struct {
 }
 
 // png returns the plot as a picture, for slides and mails.
-func (p panel) png() ([]byte, error) {
-	c := vgimg.NewWith(vgimg.UseWH(p.size.w, p.size.h), vgimg.UseDPI(144))
+func (p panel) png(dpi int) ([]byte, error) {
+	c := vgimg.NewWith(vgimg.UseWH(p.size.w, p.size.h), vgimg.UseDPI(dpi))
 	p.draw(air(draw.New(c)))
 	var out bytes.Buffer
 	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(&out)

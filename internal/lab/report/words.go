@@ -54,7 +54,7 @@ func percent(share float64) string {
 	case p == math.Trunc(p):
 		return fmt.Sprintf("%.0f %%", p)
 	case math.Abs(p) >= 99.5 && math.Abs(p) < 100: // never rounded up to all
-		return strconv.FormatFloat(p, 'g', 4, 64) + " %"
+		return strconv.FormatFloat(math.Copysign(math.Floor(math.Abs(p)*100)/100, p), 'f', -1, 64) + " %"
 	case math.Abs(p) < 10:
 		return fmt.Sprintf("%.1f %%", p)
 	default:
