@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tandem/internal/lab"
+	"tandem/internal/lab/bound"
+	"tandem/internal/units"
+	"tandem/test/bench/page"
+)
+
+// classics repeats what textbooks and papers say, in the simulator.
+func classics(ctx context.Context) (*page.Figures, error) {
+	f := &page.Figures{
+		Head: []string{"result", "case", "simulated", "by formula", "ratio"},
+		Note: "Simulated; the same on every machine. Rates are of content. Times are of the last receiver.",
+	}
+	for _, part := range []func(context.Context, *page.Figures) error{growth, crossing, equal, missing} {
+		if err := part(ctx, f); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// classic is n receivers of 16 MiB; content can use whole links.
+func classic(n int, origin, up, down float64) lab.Scenario {
+	return scene(lab.Scenario{
+		Size: 16 << 20, Payload: 1, Origin: lab.Origin{Up: units.Rate(origin * mbit)},
+		Receivers: []lab.Group{{Count: n, Up: units.Rate(up * mbit), Down: units.Rate(down * mbit)}},
+	})
+}
+
+// timed is a simulated time beside its bound.
+func timed(ctx context.Context, f *page.Figures, result, what string, s lab.Scenario, m lab.Model) (float64, error) {
+	r, err := simulate(ctx, s, m, 1)
+	if err != nil {
+		return 0, err
+	}
+	b := bound.For(s, m).Last
+	f.Add(result, what, seconds(r.Last)+" s", seconds(b)+" s", fmt.Sprintf("%.3f", r.Last.Seconds()/b.Seconds()))
+	return r.Last.Seconds(), nil
+}
+
+// growth: client-server time grows linearly with N, peer-to-peer flattens towards F/u.
+func growth(ctx context.Context, f *page.Figures) error {
+	for _, m := range []lab.Model{lab.ClientServer, lab.PeerToPeer} {
+		var ns, ts []float64
+		for _, n := range []int{10, 30, 100, 300, 1000, 10_000} {
+			t, err := timed(ctx, f, "time against N", fmt.Sprintf("%s, N=%d, u_s = 4u", m, n), classic(n, 40, 10, 100), m)
+			if err != nil {
+				return err
+			}
+			if n >= 100 {
+				ns, ts = append(ns, float64(n)), append(ts, t)
+			}
+		}
+		slope := 0.0 // F/u does not depend on N
+		if m == lab.ClientServer {
+			slope = 1
+		}
+		f.Add("time against N", fmt.Sprintf("%s: slope of log T by log N from 100 to 10,000", m), fmt.Sprintf("%.3f", bound.Slope(ns, ts)), fmt.Sprintf("%.0f", slope), "")
+	}
+	fu := (16 << 20) / (10 * mbit)
+	f.Add("time against N", "peer-to-peer: F/u", "", fmt.Sprintf("%.2f s", fu), "")
+	return nil
+}
+
+// crossing: up to u_s/d_min receivers peers cannot help.
+func crossing(ctx context.Context, f *page.Figures) error {
+	const origin, down = 100, 10
+	for _, n := range []int{5, 10, 20, 40} {
+		s := classic(n, origin, 5, down)
+		var t [2]time.Duration
+		for i, m := range []lab.Model{lab.ClientServer, lab.PeerToPeer} {
+			r, err := simulate(ctx, s, m, 1)
+			if err != nil {
+				return err
+			}
+			t[i] = r.Last
+		}
+		by := bound.For(s, lab.ClientServer).Last.Seconds() / bound.For(s, lab.PeerToPeer).Last.Seconds()
+		got := t[0].Seconds() / t[1].Seconds()
+		f.Add("crossover", fmt.Sprintf("client-server / peer-to-peer, N=%d, u_s/d_min = %d", n, origin/down), fmt.Sprintf("%.3f", got), fmt.Sprintf("%.3f", by), fmt.Sprintf("%.3f", got/by))
+	}
+	return nil
+}
+
+// equal: with the origin given all uplinks together client-server meets or beats
+// peer-to-peer.
+func equal(ctx context.Context, f *page.Figures) error {
+	for _, n := range []int{10, 100} {
+		peers := classic(n, 40, 10, 100)
+		server := classic(n, 40+10*float64(n), 10, 100)
+		p, err := simulate(ctx, peers, lab.PeerToPeer, 1)
+		if err != nil {
+			return err
+		}
+		c, err := simulate(ctx, server, lab.ClientServer, 1)
+		if err != nil {
+			return err
+		}
+		by := bound.For(server, lab.ClientServer).Last.Seconds() / bound.For(peers, lab.PeerToPeer).Last.Seconds()
+		got := c.Last.Seconds() / p.Last.Seconds()
+		f.Add("equal total capacity", fmt.Sprintf("client-server / peer-to-peer, N=%d", n), fmt.Sprintf("%.3f", got), fmt.Sprintf("%.3f", by), fmt.Sprintf("%.3f", got/by))
+	}
+	return nil
+}
+
+// missing: a swarm whose peers leave at once sustains u_s/c arrivals a second, and any
+// number if they stay for one piece more. Shown is how many are there and lack something
+// when half have come, and when the last comes: above the limit it grows with them.
+func missing(ctx context.Context, f *page.Figures) error {
+	const up, piece = 10 * mbit, 1 << 20
+	for _, c := range []struct {
+		times float64 // the limit
+		stay  lab.Stay
+		what  string
+	}{
+		{0.7, lab.Stay{Kind: "leave"}, "0.7 u_s/c arrivals, leave at once"},
+		{1.4, lab.Stay{Kind: "leave"}, "1.4 u_s/c arrivals, leave at once"},
+		{1.4, lab.Stay{Kind: "for", For: lab.Duration(time.Second)}, "1.4 u_s/c arrivals, stay for a second (1.2 pieces more)"},
+	} {
+		const origin = 4 * mbit
+		s := scene(lab.Scenario{
+			Size: 4 * piece, Piece: piece, Payload: 1, Origin: lab.Origin{Up: origin},
+			Receivers: []lab.Group{{Count: 4000, Up: up, Down: 100 * mbit}},
+			Arrivals:  lab.Arrivals{Kind: "poisson", Rate: c.times * origin / piece}, Stay: c.stay,
+		})
+		r, err := simulate(ctx, s, lab.PeerToPeer, 1)
+		if err != nil {
+			return err
+		}
+		// Who is not served at the limit's rate is left.
+		limit := bound.For(s, lab.PeerToPeer).Stable
+		by := fmt.Sprintf("grows by up to %.0f", max(0, 1-limit/s.Arrivals.Rate)*float64(s.N()))
+		if limit > s.Arrivals.Rate {
+			by = "does not grow"
+		}
+		half, all := present(r)
+		f.Add("missing piece", c.what+": present when 2,000 and 4,000 have come", fmt.Sprintf("%d, %d", half, all), by, "")
+	}
+	return nil
+}
+
+// present counts receivers that have come and not finished, when half and when all have
+// come.
+func present(r *lab.Result) (half, all int) {
+	var starts []time.Duration
+	for _, n := range r.Nodes {
+		if !n.Origin {
+			starts = append(starts, n.Start)
+		}
+	}
+	slices.Sort(starts)
+	at := func(t time.Duration) (k int) {
+		for _, n := range r.Nodes {
+			if !n.Origin && n.Start <= t && (n.Done == 0 || n.Start+n.Done > t) {
+				k++
+			}
+		}
+		return k
+	}
+	return at(starts[len(starts)/2]), at(starts[len(starts)-1])
+}

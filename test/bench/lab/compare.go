@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tandem/internal/lab"
+	"tandem/test/bench/page"
+)
+
+// command is one run of tandem compare, whose figures the page shows.
+type command struct {
+	name string
+	args string
+	sure bool // measured too: shown in a table of its own
+}
+
+// commands are all that the page is made of.
+func commands() []command {
+	return []command{
+		{name: "home", args: "home-links", sure: true},
+		{name: "release", args: "software-release", sure: true},
+		{name: "archive", args: "rare-archive", sure: true},
+		{name: "stay", args: "home-links --worlds bound,sim --stay 1h"},
+		{name: "few", args: "home-links --worlds bound,sim --origin-up 1Gbit --receivers 8"},
+		{name: "hostile", args: "hostile-swarm"},
+		{name: "disaster", args: "disaster"},
+		{name: "classroom", args: "classroom"},
+	}
+}
+
+func (c command) String() string { return "tandem compare " + c.args }
+
+// compared are the comparisons by the commands' names.
+type compared map[string]*lab.Comparison
+
+// compareAll runs the commands and writes tables and claims between the page's markers.
+func compareAll(ctx context.Context, path string) error {
+	got := compared{}
+	sections := map[string]string{}
+	var names []string
+	for _, c := range commands() {
+		fmt.Fprintln(os.Stderr, c)
+		one, err := c.run(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+		got[c.name] = one
+		if c.sure {
+			names = append(names, "table-"+c.name)
+			sections["table-"+c.name] = c.table(one)
+		}
+	}
+	for i, claim := range claims() {
+		name := fmt.Sprintf("claim-%d", i+1)
+		text, err := claim.text(got)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		names = append(names, name)
+		sections[name] = text
+	}
+	names = append(names, "measured")
+	sections["measured"] = page.Measured(time.Now()) + "\n"
+	return page.Write(path, names, sections)
+}
+
+// run makes the comparison with the binary and reads its results.
+func (c command) run(ctx context.Context) (*lab.Comparison, error) {
+	dir, err := os.MkdirTemp(*tmp, "tandem-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	args := slices.Concat([]string{"compare"}, strings.Fields(c.args), []string{"--out", dir})
+	cmd := exec.CommandContext(ctx, *bin, args...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	if err != nil {
+		return nil, err
+	}
+	one := new(lab.Comparison)
+	if err := json.Unmarshal(text, one); err != nil {
+		return nil, err
+	}
+	if one.Incomplete != "" {
+		return nil, fmt.Errorf("incomplete: %s", one.Incomplete)
+	}
+	return one, nil
+}
+
+// table is a comparison's table, verdict and notes.
+func (c command) table(one *lab.Comparison) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n`%s`\n\n| |", one.Scenario.About, c)
+	for _, m := range one.Table.Models {
+		fmt.Fprintf(&b, " %s |", m)
+	}
+	fmt.Fprintf(&b, "\n|%s\n", strings.Repeat("---|", len(one.Table.Models)+1))
+	for _, row := range one.Table.Rows {
+		fmt.Fprintf(&b, "| **%s** |", row.Name)
+		for _, m := range one.Table.Models {
+			fmt.Fprintf(&b, " %s |", cell(row.Cells[m]))
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "\nVerdict: %s", verdict(one.Verdict))
+	for _, n := range one.Notes {
+		fmt.Fprintf(&b, "\n\nNote: %s.", strings.TrimSuffix(n, "."))
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// tags are how figures are marked in a table.
+var tags = map[lab.Tag]string{lab.Measured: "m", lab.Simulated: "s", lab.Analytic: "a", lab.Counted: "c"}
+
+func cell(figures []lab.Figure) string {
+	var lines []string
+	for _, f := range figures {
+		text := strings.ReplaceAll(f.Text, "|", "\\|")
+		if f.Best {
+			text = "**" + text + "**"
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s <sup>%s</sup>", f.Label, text, tags[f.Tag]))
+	}
+	return strings.Join(lines, "<br>")
+}
+
+func verdict(v lab.Verdict) string {
+	name := string(v.Model)
+	if name == "" {
+		name = "none"
+	}
+	text := fmt.Sprintf("**%s**. %s %s", name, v.Why, v.Margin)
+	if v.Flip != nil {
+		text += fmt.Sprintf(" What would flip it: %s from %s to %s (then %s).", v.Flip.Input, v.Flip.From, v.Flip.To, v.Flip.Model)
+	}
+	return text
+}
