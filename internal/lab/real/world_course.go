@@ -48,12 +48,42 @@ type receiver struct {
 	done    time.Duration // when it was complete; 0: it is not
 	node    string        // its name in the sources of others
 	bytes   int64         // verified
-	rate    float64       // bytes per second that it receives
 	heard   time.Duration // of its last event
+	trail   []point       // of its last events, the last last
 	now     flows         // of this session
 	past    flows         // of those before
 	sources map[string]int64
 	ending  string // what it said when it ended by itself, incomplete
+}
+
+// point is how much was verified when.
+type point struct {
+	at    time.Duration
+	bytes int64
+}
+
+// trails is how many events a receiver's rate is taken from: over two seconds, since
+// those who are served in turns get much at one time and nothing at another.
+const trails = 5
+
+// pass notes how far the receiver is.
+func (r *receiver) pass(now time.Duration) {
+	if len(r.trail) == trails {
+		r.trail = append(r.trail[:0], r.trail[1:]...)
+	}
+	r.trail = append(r.trail, point{now, r.bytes})
+}
+
+// rate is in bytes per second, of late.
+func (r *receiver) rate() float64 {
+	if len(r.trail) == 0 {
+		return 0
+	}
+	from, to := r.trail[0], r.trail[len(r.trail)-1]
+	if to.at <= from.at {
+		return 0
+	}
+	return float64(to.bytes-from.bytes) / (to.at - from.at).Seconds()
 }
 
 // flows is where bytes came from.
@@ -121,6 +151,7 @@ func (c *course) due(now time.Duration) (deeds []deed) {
 				r.begun, r.start, c.gained = true, now, now
 			}
 			r.heard, c.moved = now, max(c.moved, now)
+			r.pass(now)
 			deeds = append(deeds, deed{startIt, i})
 		case r.phase == running && r.done == 0 && r.due <= now:
 			c.part(i, now)
@@ -164,7 +195,7 @@ func (c *course) part(i int, now time.Duration) {
 
 // close books what a session brought.
 func (c *course) close(r *receiver) {
-	r.past, r.now, r.rate = r.past.plus(r.now), flows{}, 0
+	r.past, r.now, r.trail = r.past.plus(r.now), flows{}, nil
 }
 
 // kill carries out a kill.
@@ -198,19 +229,18 @@ func (c *course) kill(k lab.Kill) (deeds []deed) {
 	return deeds
 }
 
-// staleAfter is how long a receiver's last word on its rate is believed.
+// staleAfter is how long a receiver is believed to go on as it did.
 const staleAfter = time.Second
 
 // share is the share of the receivers' total bytes that they have verified. Between their
-// events, which come twice a second, it goes on at the rates they told.
+// events, which come twice a second, it goes on as it did.
 func (c *course) share(now time.Duration) float64 {
 	sum := 0.0
 	for i := range c.list {
 		r := &c.list[i]
 		got := float64(r.bytes)
 		if r.phase == running && r.done == 0 {
-			got += r.rate * min(now-r.heard, staleAfter).Seconds()
-			got = min(got, float64(c.size))
+			got = min(got+r.rate()*min(now-r.heard, staleAfter).Seconds(), float64(c.size))
 		}
 		sum += got
 	}
@@ -248,8 +278,8 @@ func (c *course) progress(r *receiver, e *event, now time.Duration) {
 		c.moved, c.gained, c.lacking = now, now, 0
 	}
 	r.bytes, r.now, r.heard = min(max(e.Bytes, r.bytes), c.size), flow, now
+	r.pass(now)
 	if e.Event != "complete" {
-		r.rate = e.Rate
 		return
 	}
 	if r.done == 0 {

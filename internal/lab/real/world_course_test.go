@@ -61,20 +61,30 @@ func TestACourse(t *testing.T) {
 			{at: s, who: 1, says: has(100, 0), want: []deed{{what: killOrigin}}},
 			{at: 2 * s, who: 1, says: has(200, 0)},
 		}},
-		{"between two events a receiver goes on at its rate, for a second", lab.PeerToPeer, kill(lab.Kill{Who: "origin", At: 0.5}), []step{
+		{"between two events a receiver goes on as it did, for a second", lab.PeerToPeer, kill(lab.Kill{Who: "origin", At: 0.45}), []step{
 			{want: starts},
-			{at: s, who: 0, says: has(800, 400)},
-			{at: s + 499*ms},
-			{at: s + 501*ms, want: []deed{{what: killOrigin}}},
+			{at: s, who: 0, says: has(400, 0)},
+			{at: 2 * s, who: 0, says: has(800, 0)}, // 400 a second
+			{at: 2*s + 249*ms},
+			{at: 2*s + 251*ms, want: []deed{{what: killOrigin}}},
 		}},
-		{"a rate is not believed for longer", lab.PeerToPeer, kill(lab.Kill{Who: "origin", At: 0.5}), []step{
+		{"and not for longer", lab.PeerToPeer, kill(lab.Kill{Who: "origin", At: 0.45}), []step{
 			{want: starts},
-			{at: s, who: 0, says: has(800, 100)},
-			{at: 4 * s},
+			{at: 10 * s, who: 0, says: has(800, 0)}, // 80 a second
+			{at: 19 * s},
+		}},
+		{"how it went long ago does not matter", lab.PeerToPeer, kill(lab.Kill{Who: "origin", At: 0.45}), []step{
+			{want: starts},
+			{at: s, who: 0, says: has(800, 0)},
+			{at: 2 * s, who: 0, says: has(800, 0)},
+			{at: 3 * s, who: 0, says: has(800, 0)},
+			{at: 4 * s, who: 0, says: has(800, 0)},
+			{at: 5 * s, who: 0, says: has(800, 0)},
+			{at: 6 * s},
 		}},
 		{"a receiver goes on to the whole file at most", lab.PeerToPeer, kill(lab.Kill{Who: "origin", At: 0.6}), []step{
 			{want: starts},
-			{at: s, who: 0, says: has(900, 1000)},
+			{at: s, who: 0, says: has(900, 0)},
 			{at: 2 * s},
 		}},
 		{"a kill at zero comes before anybody starts", lab.Hybrid, kill(lab.Kill{Who: "origin", At: 0}), []step{

@@ -110,7 +110,7 @@ func (x *stage) times(res *lab.Result) {
 }
 
 // bytes fills in who gave what to whom. Of sessions that were ended nobody has said from
-// which peer their bytes came: in a swarm they are shared out as the known ones are.
+// which peer their bytes came, and of the last moment before it, whether from peers at all.
 func (x *stage) bytes(res *lab.Result) {
 	c := x.course
 	res.Nodes = make([]lab.Node, 1+len(c.list))
@@ -125,7 +125,7 @@ func (x *stage) bytes(res *lab.Result) {
 		}
 	}
 	given := newMatrix(len(res.Nodes))
-	var unknown int64
+	var unknown flows
 	for i := range c.list {
 		r := &c.list[i]
 		all := r.past.plus(r.now)
@@ -137,7 +137,14 @@ func (x *stage) bytes(res *lab.Result) {
 				left -= n
 			}
 		}
-		unknown += max(left, 0)
+		unknown.peers += max(left, 0)
+		if short := c.size - all.origin - all.peers; r.done > 0 && short > 0 {
+			if x.run.Model == lab.ClientServer {
+				given.add(0, i+1, short)
+			} else {
+				unknown.origin += short
+			}
+		}
 		res.Wasted += all.wasted
 		node := &res.Nodes[i+1]
 		*node = lab.Node{Name: filepath.Base(x.nodes[i].home), Took: all.origin + all.peers, Start: r.start}
@@ -151,8 +158,9 @@ func (x *stage) bytes(res *lab.Result) {
 	x.total(res, given, unknown)
 }
 
-// total sums up what was given. unknown is what came from nobody knows which peer.
-func (x *stage) total(res *lab.Result, given matrix, unknown int64) {
+// total sums up what was given. unknown is what came from peers of which nobody knows which
+// one, and what came from nobody knows where: it is shared out as what is known.
+func (x *stage) total(res *lab.Result, given matrix, unknown flows) {
 	for from := range given {
 		for to, n := range given[from] {
 			if n > 0 && len(res.Nodes) <= lab.MaxPairs {
@@ -171,15 +179,19 @@ func (x *stage) total(res *lab.Result, given matrix, unknown int64) {
 		gave[i] = float64(res.Nodes[i].Gave)
 	}
 	res.Gini = lab.Gini(gave)
-	if unknown == 0 {
+	if x.run.Model == lab.PeerToPeer { // the first seeder is a peer to them
+		unknown = flows{origin: unknown.peers + unknown.origin}
+	}
+	all := unknown.peers + unknown.origin
+	if all == 0 {
 		return
 	}
-	origins := int64(0)
-	if all := res.FromOrigin + res.FromPeers; x.run.Model == lab.PeerToPeer && all > 0 {
-		origins = int64(float64(unknown) * float64(res.FromOrigin) / float64(all))
+	if known := res.FromOrigin + res.FromPeers; known > 0 {
+		unknown.origin = int64(float64(unknown.origin) * float64(res.FromOrigin) / float64(known))
 	}
-	res.FromOrigin, res.FromPeers = res.FromOrigin+origins, res.FromPeers+unknown-origins
-	res.Notes = append(res.Notes, fmt.Sprintf("of %s, taken in sessions that ended early, it is not known which peer gave them", units.Bytes(unknown)))
+	res.FromOrigin += unknown.origin
+	res.FromPeers += all - unknown.origin
+	res.Notes = append(res.Notes, fmt.Sprintf("of %s, taken in sessions that ended early, it is not known who gave them", units.Bytes(all)))
 }
 
 // matrix is who gave how much to whom.

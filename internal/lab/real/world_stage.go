@@ -36,7 +36,8 @@ type stage struct {
 	busy   float64 // share of the machine's CPU, -1: not known
 	ratio  float64 // of the calibration that was furthest off; 0: there was none
 	notes  []string
-	hinted bool // somebody was told of others
+	hinted bool    // somebody was told of others
+	shown  float64 // share of the run that was told to be done
 }
 
 // origin is the server or first seeder.
@@ -172,7 +173,8 @@ func (x *stage) look(now time.Duration) {
 			p.look()
 		}
 	}
-	x.tell(x.course.share(now), fmt.Sprintf("%d of %d have it", x.course.complete, len(x.nodes)))
+	x.shown = max(x.shown, x.course.share(now))
+	x.tell(x.shown, fmt.Sprintf("%d of %d have it", x.course.complete, len(x.nodes)))
 }
 
 // take hands news to the course.
