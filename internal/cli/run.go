@@ -152,6 +152,7 @@ func (a *app) addCommands(root *cobra.Command) {
 	add("people", "People on a server:", a.grantCommand(), a.usersCommand(), a.groupsCommand(), a.tokenCommand(), a.auditCommand())
 	add("server", "Running a server:", a.serveCommand(), a.adminCommand(), a.backupCommand(), a.restoreCommand(), a.scrubCommand(),
 		a.doctorCommand())
+	add("lab", "Which network to use:", a.compareCommand(), a.adviseCommand(), a.labCommand())
 	add("other", "Other:", a.configCommand(), a.versionCommand())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")

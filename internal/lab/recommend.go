@@ -63,7 +63,7 @@ const (
 //
 // Inputs are then varied one at a time, by factors from 1/64 to 64, for the one whose
 // smallest change gives another verdict. A yes or no that turns, and a limit where there
-// was none, count as a factor of 4.
+// was none, count as a factor of 10.
 //
 // It is pure if estimate is. estimate is called some hundred times, with scenarios that
 // differ from s in one input.

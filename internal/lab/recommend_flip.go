@@ -3,10 +3,10 @@ package lab
 import "math"
 
 const (
-	farthest   = 64.0  // an input is varied from 1/64 to 64 times what it is
+	doublings  = 6     // an input is varied from 1/64 to 64 times what it is
 	rungs      = 4     // of the ladder, for each doubling
 	nearly     = 1.005 // a turning point is found to half a percent
-	yesOrNo    = 4.0   // what turning a yes or no counts as
+	yesOrNo    = 10.0  // what turning a yes or no counts as: quantities are what people can turn
 	mostHalves = 12    // of a ladder's step: 2^(1/4) to half a percent takes 6
 )
 
@@ -27,76 +27,89 @@ func flip(s Scenario, v Verdict, estimate func(Scenario) []Estimate) *Flip {
 	return &c.flip
 }
 
+// smallest climbs with all inputs side by side, so that it need not go farther with any
+// than the first that flips.
 func smallest(s Scenario, v Verdict, estimate func(Scenario) []Estimate) *change {
-	var found *change
 	verdict := func(s Scenario) Model { return decide(s, estimate).model() }
-	keep := func(c *change) {
-		if c != nil && (found == nil || c.size < found.size) {
-			found = c
-		}
-	}
+	var climbs []*climb
 	for _, in := range inputs() {
-		for _, up := range []bool{true, false} {
-			limit := farthest
-			if found != nil { // no need to look farther than what is known
-				limit = min(limit, found.size)
+		climbs = append(climbs, &climb{in: in, up: true, near: 1, before: s}, &climb{in: in, near: 1, before: s})
+	}
+	for i := 1; i <= rungs*doublings; i++ {
+		factor := math.Exp2(float64(i) / rungs)
+		if before := math.Exp2(float64(i-1) / rungs); before <= yesOrNo && factor > yesOrNo {
+			for _, sw := range switches(v) {
+				if c := sw.turn(s, v.Model, verdict); c != nil {
+					return c
+				}
 			}
-			keep(in.turn(s, v.Model, verdict, up, limit))
+		}
+		var found *change
+		for _, c := range climbs {
+			if ch := c.step(s, factor, v.Model, verdict); ch != nil && (found == nil || ch.size < found.size) {
+				found = ch
+			}
+		}
+		if found != nil {
+			return found
 		}
 	}
-	for _, sw := range switches(v) {
-		if found != nil && found.size <= yesOrNo {
-			break
-		}
-		if c := sw.turn(s, v.Model, verdict); c != nil {
-			keep(c)
-		}
-	}
-	return found
+	return nil
 }
 
-// turn climbs the ladder in one direction to the first step with another verdict, and
-// halves that step until the turning point is known.
-func (in input) turn(s Scenario, held Model, verdict func(Scenario) Model, up bool, limit float64) *change {
-	at := func(factor float64) (Scenario, bool) {
-		if !up {
-			factor = 1 / factor
-		}
-		t := s.Clone()
-		return t, in.scale(&t, factor)
+// climb is one input on its way up, or down.
+type climb struct {
+	in     input
+	up     bool
+	near   float64 // the farthest factor at which the verdict still held
+	before Scenario
+	over   bool // it cannot go farther
+}
+
+func (c *climb) at(s Scenario, factor float64) (Scenario, bool) {
+	if !c.up {
+		factor = 1 / factor
 	}
-	near, before := 1.0, s
-	far, after, other := 0.0, s, held
-	for i := 1; ; i++ {
-		f := math.Exp2(float64(i) / rungs)
-		t, ok := at(f)
-		if near >= limit || !ok {
-			return nil
-		}
-		if m := verdict(t); m != held {
-			far, after, other = f, t, m
-			break
-		}
-		near, before = f, t
+	t := s.Clone()
+	return t, c.in.scale(&t, factor)
+}
+
+// step goes to the next rung. If the verdict is another one there, it halves the way
+// back until the turning point is known.
+func (c *climb) step(s Scenario, factor float64, held Model, verdict func(Scenario) Model) *change {
+	if c.over {
+		return nil
 	}
+	after, ok := c.at(s, factor)
+	if !ok {
+		c.over = true
+		return nil
+	}
+	other := verdict(after)
+	if other == held {
+		c.near, c.before = factor, after
+		return nil
+	}
+	far := factor
 	for range mostHalves {
-		if far/near <= nearly {
+		if far/c.near <= nearly {
 			break
 		}
-		f := math.Sqrt(near * far)
-		t, ok := at(f)
+		f := math.Sqrt(c.near * far)
+		t, ok := c.at(s, f)
 		if !ok {
 			break
 		}
 		if m := verdict(t); m != held {
 			far, after, other = f, t, m
 		} else {
-			near, before = f, t
+			c.near, c.before = f, t
 		}
 	}
+	in := c.in
 	return &change{
 		flip: Flip{Input: in.name, From: in.spell(&s), To: in.spell(&after), Model: other, Flag: in.flag(&after)},
-		size: far, before: before, after: after,
+		size: far, before: c.before, after: after,
 	}
 }
 

@@ -194,8 +194,8 @@ type toggle struct {
 	set                  func(*Scenario) bool // false: it is there already
 }
 
-// switches returns what may be turned. Limits are set such that the model of the
-// verdict just misses them.
+// switches returns what may be turned, what changes most often in a life first. Limits of
+// time and availability are set such that the model of the verdict just misses them.
 func switches(v Verdict) []toggle {
 	yes := func(name, flag string, of func(*Needs) *bool) []toggle {
 		turn := func(to bool) func(*Scenario) bool {
@@ -211,24 +211,27 @@ func switches(v Verdict) []toggle {
 			{name, "yes", "no", "--" + flag + "=false", turn(false)},
 		}
 	}
-	var list []toggle
+	list := limits(v.Estimate)
 	list = append(list, yes("receivers may not upload", "no-upload", func(n *Needs) *bool { return &n.NoUpload })...)
 	list = append(list, yes("nobody is to be trusted with a server", "no-server", func(n *Needs) *bool { return &n.NoServer })...)
 	list = append(list, yes("it must outlive the origin", "outlive", func(n *Needs) *bool { return &n.Outlive })...)
 	list = append(list, yes("every download must be on record", "audit", func(n *Needs) *bool { return &n.Audit })...)
-	list = append(list, limits(v.Estimate)...)
 	return append(list, stays()...)
 }
 
 func limits(won Estimate) []toggle {
 	sooner := roundTime(float64(won.Time) * 0.99)
 	more := math.Ceil((won.Availability+1e-6)*1e6) / 1e6
-	return []toggle{
-		{"how soon access must end", "no matter", "1m", "--revocation 1m", func(s *Scenario) bool {
+	within := func(d time.Duration) toggle {
+		text := spellTime(d)
+		return toggle{"how soon access must end", "no matter", text, "--revocation " + text, func(s *Scenario) bool {
 			was := s.Needs.Revocation
-			s.Needs.Revocation = Duration(time.Minute)
+			s.Needs.Revocation = Duration(d)
 			return was == 0
-		}},
+		}}
+	}
+	return []toggle{
+		within(48 * time.Hour), within(time.Minute),
 		{"how soon access must end", "as given", "no matter", "--revocation 0s", func(s *Scenario) bool {
 			was := s.Needs.Revocation
 			s.Needs.Revocation = 0

@@ -159,5 +159,8 @@ func uses() map[Model]fact {
 // shippedFor is the verdict of each shipped scenario by formula alone; tested against
 // them (internal/cli, TestShippedScenariosHaveTheVerdictsOfTheTable).
 func shippedFor() map[Model]fact {
-	return map[Model]fact{}
+	return map[Model]fact{
+		ClientServer: {text: "rare-archive"},
+		PeerToPeer:   {text: "classroom, cluster-dataset, demo, disaster, home-links, hostile-swarm, office-lan, software-release, textbook"},
+	}
 }
