@@ -3,14 +3,42 @@ package choke
 // Line is Next for one who serves very many: connections in the order of the end of
 // their last turn, those being sent to at the end. So the first that waits is whom Next
 // would name where nobody is fresh and nobody only takes, without a look at the others.
-// The zero Line is empty. Its elements are the caller's names for connections.
+// The zero Line is empty. Its elements are the caller's names for connections, and each
+// may have a note to it, such as what it asked for.
 type Line struct {
 	conns  []int32
-	active int // at the end, being sent to
+	notes  []int32 // nil: none are kept
+	active int     // at the end, being sent to
 }
 
-// MakeLine returns a Line that keeps its connections in room, as long as that lasts.
-func MakeLine(room []int32) Line { return Line{conns: room[:0]} }
+// NoNote is what stands where there is no note.
+const NoNote = -1
+
+// MakeLine returns a Line that keeps its connections in room, and its notes in another
+// (nil: it has none), as long as that lasts.
+func MakeLine(room, notes []int32) Line {
+	l := Line{conns: room[:0]}
+	if notes != nil {
+		l.notes = notes[:0]
+	}
+	return l
+}
+
+// Note returns the note to the i-th of All.
+func (l *Line) Note(i int) int32 { return l.notes[i] }
+
+// SetNote changes the note to the i-th of All.
+func (l *Line) SetNote(i int, note int32) { l.notes[i] = note }
+
+// Find returns the place of a connection in All, or -1.
+func (l *Line) Find(c int32) int {
+	for i, o := range l.conns {
+		if o == c {
+			return i
+		}
+	}
+	return -1
+}
 
 // Waiting returns those not being sent to, served longest ago first. It is valid until
 // the line changes.
@@ -26,13 +54,19 @@ func (l *Line) Join(c int32, before int) {
 	l.conns = append(l.conns, 0)
 	copy(l.conns[before+1:], l.conns[before:])
 	l.conns[before] = c
+	if l.notes != nil {
+		l.notes = append(l.notes, 0)
+		copy(l.notes[before+1:], l.notes[before:])
+		l.notes[before] = NoNote
+	}
 }
 
 // Begin says that the i-th of those waiting is being sent to.
 func (l *Line) Begin(i int) {
-	c := l.conns[i]
-	copy(l.conns[i:], l.conns[i+1:])
-	l.conns[len(l.conns)-1] = c
+	move(l.conns, i, len(l.conns)-1)
+	if l.notes != nil {
+		move(l.notes, i, len(l.conns)-1)
+	}
 	l.active++
 }
 
@@ -42,8 +76,10 @@ func (l *Line) End(c int32) {
 	first := len(l.conns) - l.active
 	for i := first; i < len(l.conns); i++ {
 		if l.conns[i] == c {
-			copy(l.conns[first+1:i+1], l.conns[first:i])
-			l.conns[first] = c
+			move(l.conns, i, first)
+			if l.notes != nil {
+				move(l.notes, i, first)
+			}
 			l.active--
 			return
 		}
@@ -56,8 +92,22 @@ func (l *Line) Leave(c int32) bool {
 	for i, o := range l.Waiting() {
 		if o == c {
 			l.conns = append(l.conns[:i], l.conns[i+1:]...)
+			if l.notes != nil {
+				l.notes = append(l.notes[:i], l.notes[i+1:]...)
+			}
 			return true
 		}
 	}
 	return false
+}
+
+// move takes an element of a list to another place.
+func move(list []int32, from, to int) {
+	v := list[from]
+	if from < to {
+		copy(list[from:to], list[from+1:to+1])
+	} else {
+		copy(list[to+1:from+1], list[to:from])
+	}
+	list[to] = v
 }

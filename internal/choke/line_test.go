@@ -13,7 +13,7 @@ import (
 // Whoever waits, the first of them in the line is whom Next names.
 func TestLineAgreesWithNext(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var line choke.Line
+		line := choke.MakeLine(nil, []int32{})
 		served := map[int32]time.Duration{} // 0: never
 		var active, all []int32
 		now := time.Duration(0)
@@ -26,6 +26,7 @@ func TestLineAgreesWithNext(t *testing.T) {
 					fresh++
 				}
 				line.Join(c, fresh)
+				line.SetNote(line.Find(c), c)
 				served[c] = 0
 				all = append(all, c)
 			case op == 1 && len(active) > 0:
@@ -43,6 +44,11 @@ func TestLineAgreesWithNext(t *testing.T) {
 				c := begin(t, &line, all, active, served, now)
 				if c >= 0 {
 					active = append(active, c)
+				}
+			}
+			for i, c := range line.All() {
+				if line.Note(i) != c || line.Find(c) != i {
+					t.Fatalf("%d has the note to %d", c, line.Note(i))
 				}
 			}
 			if len(line.All()) != len(all) || len(line.Waiting()) != len(all)-len(active) {

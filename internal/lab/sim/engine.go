@@ -18,6 +18,7 @@ type engine struct {
 	pulse   *pulse
 	hook    hook // nil: origins are seeders
 	swarm   bool // whether peers serve each other
+	asks    bool // whether receivers ask ahead of their turn
 	origins int32
 
 	now   int64 // nanoseconds since the first receiver's start
@@ -30,16 +31,17 @@ type engine struct {
 	size   int64 // of a piece
 	tail   int64 // of the last
 
-	nodes []node
-	have  []uint64 // words per node: verified
-	seen  []uint64 // have, and what the node says it fetches from an origin; the same slice where nobody says
-	taken []uint64 // have, and what is being fetched
-	live  []int32  // per piece: receivers online that have it
-	whole int32    // receivers online that have everything
-	lines lines
-	here  []int32 // receivers online
-	guard guard
-	rest  []rest // pieces begun and given up
+	nodes   []node
+	have    []uint64 // words per node: verified
+	seen    []uint64 // have, and what the node says it fetches from an origin; the same slice where nobody says
+	taken   []uint64 // have, and what is being fetched
+	live    []int32  // per piece: receivers online that have it
+	whole   int32    // receivers online that have everything
+	lines   lines
+	uplinks []uplink // nil: they know their rates
+	here    []int32  // receivers online
+	guard   guard
+	rest    []rest // pieces begun and given up
 
 	flows []flow
 	spare int32 // first of the free flows
@@ -143,7 +145,10 @@ func newEngine(ctx context.Context, r lab.Run) *engine {
 	e.have, e.taken = make([]uint64, n*e.words), make([]uint64, n*e.words)
 	e.seen = e.have
 	e.open = make([]uint64, e.words)
-	e.lines = newLines(n, int(e.origins), e.m)
+	if e.asks = !merged && n <= askers; e.asks {
+		e.uplinks = make([]uplink, n)
+	}
+	e.lines = newLines(n, int(e.origins), e.asks, e.m)
 	framing := framed(s)
 	for i := range e.nodes {
 		v := &e.nodes[i]
@@ -322,10 +327,16 @@ func (e *engine) at(t int64, arg int32) {
 
 // useSwarm says whether peers serve each other from now on. What is under way goes on.
 func (e *engine) useSwarm(on bool) {
-	if on && !e.swarm {
-		for _, i := range e.here {
-			e.poke(i)
-		}
+	if e.swarm == on {
+		return
 	}
 	e.swarm = on
+	if !on {
+		e.takeBack()
+		return
+	}
+	for _, i := range e.here {
+		e.askAll(i)
+		e.poke(i)
+	}
 }

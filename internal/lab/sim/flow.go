@@ -19,6 +19,7 @@ func (e *engine) begin(from, to, piece int32) int32 {
 	v := &e.flows[f]
 	v.left, v.size = left, left
 	e.settle(f)
+	e.ask(to, from)
 	if e.nodes[to].got == 0 {
 		e.m.began(to-e.origins, e.now+e.late+e.trip)
 	}
@@ -213,6 +214,7 @@ func (e *engine) verified(i, piece, from int32) {
 	e.guard.place(e, piece)
 	e.m.piece(i-e.origins, int(piece), e.bytes(piece), e.now)
 	e.poke(i)
+	e.askFor(i, piece)
 	if e.hook != nil {
 		e.hook.arrived(i, piece, from)
 	}
@@ -225,7 +227,8 @@ func (e *engine) verified(i, piece, from int32) {
 // wake pokes the neighbours of node i that may have something for it and nothing to do.
 func (e *engine) wake(i int32) {
 	for _, j := range e.lines.of[i].All() {
-		if v := &e.nodes[j]; v.got > 0 && v.up > 0 && (v.nOut < serving || e.busy(v) < serving) {
+		e.ask(i, j)
+		if v := &e.nodes[j]; v.got > 0 && v.up > 0 && (v.nOut < serving || e.busy(j) < serving) {
 			e.poke(j)
 		}
 	}

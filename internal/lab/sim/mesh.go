@@ -44,7 +44,7 @@ type account struct {
 	served   int64 // end of the last turn
 }
 
-func newLines(n, origins int, m *measures) lines {
+func newLines(n, origins int, notes bool, m *measures) lines {
 	l := lines{of: make([]choke.Line, n), banned: make(map[pair]bool)}
 	l.dials, l.limit = sparse(n)
 	if n <= lab.MaxNodes {
@@ -56,12 +56,21 @@ func newLines(n, origins int, m *measures) lines {
 	at := min(l.limit, n)
 	first := min(originHas, n)
 	room := make([]int32, origins*first+(n-origins)*at)
+	var beside []int32
+	if notes {
+		beside = make([]int32, len(room))
+	}
 	for i := range l.of {
 		size := at
 		if i < origins {
 			size = first
 		}
-		l.of[i] = choke.MakeLine(room[:0:size])
+		if notes {
+			l.of[i] = choke.MakeLine(room[:0:size], beside[:0:size])
+			beside = beside[size:]
+		} else {
+			l.of[i] = choke.MakeLine(room[:0:size], nil)
+		}
 		room = room[size:]
 	}
 	return l
@@ -148,7 +157,9 @@ func (e *engine) dial(i int32) {
 	line := &e.lines.of[i]
 	if e.hook == nil {
 		for o := range e.origins {
-			e.connect(i, o)
+			if e.connect(i, o) {
+				e.meet(i, o)
+			}
 		}
 	}
 	if len(e.here)+int(e.origins) <= e.lines.dials+1 {
@@ -174,12 +185,17 @@ func (e *engine) meet(i, j int32) {
 			e.poke(k)
 		}
 	}
+	e.ask(i, j)
+	e.ask(j, i)
 }
 
 // disconnect ends a connection on which nothing is under way.
 func (e *engine) disconnect(i, j int32) {
+	ours, theirs := e.forget(i, j), e.forget(j, i)
 	e.lines.of[i].Leave(j)
 	e.lines.of[j].Leave(i)
+	e.release(i, j, ours)
+	e.release(j, i, theirs)
 }
 
 // ban has node i never speak to j again.

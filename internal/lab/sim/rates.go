@@ -139,6 +139,7 @@ func (e *engine) setRate(f int32, rate int64) {
 		return
 	}
 	e.advance(v)
+	e.meter(v.from)
 	e.nodes[v.from].out += rate - v.rate
 	e.nodes[v.to].in += rate - v.rate
 	v.rate = rate
@@ -206,6 +207,7 @@ func (e *engine) unlink(f int32) {
 	v := &e.flows[f]
 	a, b := &e.nodes[v.from], &e.nodes[v.to]
 	wasFull := b.full()
+	e.meter(v.from)
 	a.out -= v.rate
 	b.in -= v.rate
 	if v.prevOut != none {

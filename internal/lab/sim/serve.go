@@ -17,14 +17,10 @@ const longest = 64
 
 // serve has node j send to as many as it should.
 func (e *engine) serve(j int32) {
-	v := &e.nodes[j]
-	if v.state != isHere || v.up <= 0 || j < e.origins && e.hook != nil {
+	if !e.gives(j) {
 		return
 	}
-	if j >= e.origins && (!e.swarm || v.marks&freeRider != 0) {
-		return
-	}
-	for e.busy(v) < serving {
+	for slots := e.slots(j); e.busy(j) < slots; {
 		i, ok := e.next(j)
 		if !ok {
 			if !e.assist(j) {
@@ -32,17 +28,20 @@ func (e *engine) serve(j int32) {
 			}
 			continue
 		}
-		piece := e.choose(j, i)
+		piece := e.forget(i, j)
+		if piece == none {
+			piece = e.choose(j, i)
+		}
 		e.begin(j, i, piece)
 	}
 	e.spread(j)
 }
 
 // busy counts the flows of a sender that take their share of its uplink.
-func (e *engine) busy(v *node) int {
-	n := 0
-	for g := v.firstOut; g != none; g = e.flows[g].nextOut {
-		if f := &e.flows[g]; f.rate*10*int64(v.nOut) >= v.up*9 {
+func (e *engine) busy(j int32) int {
+	n, least := 0, e.share(j)
+	for g := e.nodes[j].firstOut; g != none; g = e.flows[g].nextOut {
+		if e.flows[g].rate >= least {
 			n++
 		}
 	}
@@ -54,12 +53,13 @@ func (e *engine) busy(v *node) int {
 func (e *engine) next(j int32) (int32, bool) {
 	offer := e.offer(j)
 	last := int32(none)
-	for _, i := range e.lines.of[j].Waiting() {
+	line := &e.lines.of[j]
+	for k, i := range line.Waiting() {
 		v := &e.nodes[i]
-		if i < e.origins || !e.lacks(i, offer) {
+		if e.asks && line.Note(k) == none || !e.asks && (i < e.origins || !e.lacks(i, offer)) {
 			continue
 		}
-		if v.nIn >= crowded && v.full() {
+		if !e.asks && v.nIn >= crowded && v.full() {
 			v.turnedAway = true
 			continue
 		}
@@ -233,6 +233,7 @@ func (g *guard) place(e *engine, piece int32) {
 	set(g.placed, piece)
 	if g.unplaced--; g.unplaced == 0 {
 		g.on = false
+		e.askAll(0)
 		e.poke(0)
 	}
 }
@@ -242,6 +243,7 @@ func (g *guard) free(e *engine, piece int32) {
 	if g.on && bit(g.placed, piece) {
 		unset(g.placed, piece)
 		g.unplaced++
+		e.askAll(0)
 		e.poke(0)
 	}
 }
