@@ -11,8 +11,9 @@ import (
 // the farther it goes from s, the more of it is theory. A model with which somebody never
 // had everything never ends. A model without results stays as theory has it.
 //
-// Whether a model outlives its origin is what the simulated kill after one copy says,
-// unless arrivals or stay are varied.
+// A model does not outlive its origin if most receivers are left without when that is
+// killed after one copy in the simulator, unless arrivals or stay are varied. (The very
+// last are often left without, where all others leave on completion.)
 func Refine(s Scenario, results []*Result, theory func(Scenario) []Estimate) func(Scenario) []Estimate {
 	found := map[Model]observed{}
 	for _, e := range theory(s) {
@@ -56,7 +57,7 @@ func find(s Scenario, results []*Result, e Estimate) (observed, bool) {
 		f.operator = proportion(pays(func(o, _ float64) float64 { return o }), e.Operator)
 		f.peers = proportion(pays(func(_, p float64) float64 { return p }), e.Peers)
 		for _, r := range results {
-			if of(r, Survival, InSim, e.Model) && r.Run.Label == LabelOneCopy && !finished(r) {
+			if of(r, Survival, InSim, e.Model) && r.Run.Label == LabelOneCopy && 2*r.Done < r.N {
 				f.dies = true
 			}
 		}

@@ -45,7 +45,9 @@ func (t *sheet) scalability() {
 	t.each(k, func(m Model, p Place) []*Result { return t.any(Capacity, p, m) })
 	t.each(metric{"for the hybrid's money it serves", "receivers", neither, func(r *Result) (float64, bool) {
 		return r.Run.Vary, r.Run.Vary > 0
-	}, nil}, func(m Model, p Place) []*Result { return t.any(Budget, p, m) })
+	}, func(v float64) string {
+		return fmt.Sprintf("%s of %s receivers", digits3(v), digits3(float64(t.s.N())))
+	}}, func(m Model, p Place) []*Result { return t.any(Budget, p, m) })
 }
 
 // any returns the repeats of a purpose that has one variation.

@@ -41,12 +41,13 @@ type Figure struct {
 	Tag    Tag     `json:"tag"`
 	Runs   int     `json:"runs,omitempty"`   // repeats behind it
 	Spread float64 `json:"spread,omitempty"` // half width of the 95 % confidence interval, same unit; 0: one run, or exact
-	Best   bool    `json:"best,omitempty"`   // better than the other models by more than the spread
+	Best   bool    `json:"best,omitempty"`   // better than the other models by more than the spreads, and by 5 %
 }
 
-// leastGain is what a difference must be at least, as a share of the larger, for one model
-// to be better: chance of a single run, and rounding, make no winner.
-const leastGain = 0.01
+// leastCent is what money must differ by at least for one model to be better. For all
+// figures it is sameShare of the larger, as for a verdict: rounding, and the chance of a
+// single run, make no winner.
+const leastCent = 0.01
 
 // NewTable makes the table of a comparison's results. It is pure. A figure is the median
 // over the repeats of the runs that are not void. Rows that no run says anything about
@@ -142,7 +143,8 @@ func best1(figures map[Model]Figure, better sense) (Model, bool) {
 			if better == higher {
 				gain = -gain
 			}
-			ok = ok && gain > f.Spread+g.Spread && gain > leastGain*max(math.Abs(f.Value), math.Abs(g.Value))
+			ok = ok && gain > f.Spread+g.Spread && gain >= sameShare*max(math.Abs(f.Value), math.Abs(g.Value)) &&
+				(f.Unit != "$" || gain >= leastCent)
 		}
 		if ok {
 			return m, true

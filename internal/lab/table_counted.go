@@ -160,7 +160,8 @@ func uses() map[Model]fact {
 // them (internal/cli, TestShippedScenariosHaveTheVerdictsOfTheTable).
 func shippedFor() map[Model]fact {
 	return map[Model]fact{
-		ClientServer: {text: "rare-archive"},
-		PeerToPeer:   {text: "classroom, cluster-dataset, demo, disaster, home-links, hostile-swarm, office-lan, software-release, textbook"},
+		ClientServer: {text: "rare-archive, website"},
+		PeerToPeer:   {text: "classroom, cluster-dataset, demo, disaster, home-links, hostile-swarm, office-lan, textbook"},
+		Hybrid:       {text: "software-release"},
 	}
 }
