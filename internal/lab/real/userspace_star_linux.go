@@ -2,6 +2,7 @@ package real
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os/exec"
 	"time"
@@ -12,11 +13,15 @@ import (
 // field is a star as a ground.
 type field struct{ star *Star }
 
-// newField makes a star; it fails where namespaces are not permitted.
+// newField makes a star; it fails where namespaces are not permitted, or links cannot be
+// shaped.
 func newField(ctx context.Context) (ground, error) {
 	star, err := NewStar(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := star.Add(ctx, Link{Up: 1e6, Down: 1e6, Apart: true}); err != nil {
+		return nil, errors.Join(err, star.Close())
 	}
 	return field{star}, nil
 }

@@ -27,6 +27,7 @@ type course struct {
 	gained   time.Duration   // when something last came, or somebody for the first time
 	lacking  int64           // pieces that somebody said nobody has; 0: none said so
 	complete int             // receivers that have everything
+	slain    int             // receivers that were killed before
 }
 
 // phase is where a receiver is in its run.
@@ -225,6 +226,9 @@ func (c *course) kill(k lab.Kill) (deeds []deed) {
 		}
 		c.close(r)
 		r.phase = left
+		if r.done == 0 {
+			c.slain++
+		}
 	}
 	return deeds
 }

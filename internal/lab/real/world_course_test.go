@@ -276,6 +276,11 @@ func TestWhyNotAllFinished(t *testing.T) {
 				}{{0, 0}, {3, 2 + n}}}, 1)
 			}
 		}, "the origin died with 17 of 32 pieces not out: 2 of 2 did not finish"},
+		{"one that was killed", lab.PeerToPeer, func(x *course) {
+			x.due(0)
+			x.heardFrom(0, whole, 1)
+			x.kill(lab.Kill{Who: "peers", Share: 1})
+		}, "1 of 2 did not finish, 1 of them killed"},
 		{"one that failed", lab.PeerToPeer, func(x *course) {
 			x.due(0)
 			x.complete = 1

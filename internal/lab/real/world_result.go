@@ -51,6 +51,9 @@ func (c *course) incomplete() string {
 		return ""
 	}
 	text := fmt.Sprintf("%d of %d did not finish", lack, len(c.list))
+	if c.slain > 0 {
+		text += fmt.Sprintf(", %d of them killed", c.slain)
+	}
 	switch pieces := piecesOf(c.size); {
 	case c.origin:
 	case c.model == lab.ClientServer:

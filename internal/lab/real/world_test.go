@@ -1,6 +1,7 @@
 package real_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) { os.Exit(build(m)) }
 
 // build builds the binary unless TANDEM_BIN names one.
 func build(m *testing.M) int {
+	if os.Getenv(crashVar) != "" {
+		return crash(os.Getenv(crashVar))
+	}
 	if os.Getenv("TANDEM_BIN") != "" {
 		return tests(m)
 	}
@@ -236,6 +240,73 @@ func TestAnInterruptedRunLeavesNothing(t *testing.T) {
 				t.Errorf("still running: %q", left)
 			}
 		})
+	}
+}
+
+// crashVar has a copy of this program make a run in a folder, to be killed meanwhile.
+const crashVar = "TANDEM_TEST_CRASH_IN"
+
+func crash(dir string) int {
+	s := mixed()
+	s.Size = 64 << 20
+	if err := s.Complete(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	w := real.World{Bin: os.Getenv("TANDEM_BIN"), Dir: dir}
+	_, err := w.Run(context.Background(), lab.Run{Model: lab.Hybrid, Scenario: s, Seed: 1, Progress: func(done float64, what string) {
+		if done > 0 {
+			fmt.Println(what)
+		}
+	}})
+	fmt.Fprintln(os.Stderr, "the run ended:", err)
+	return 1
+}
+
+// TestACrashedRunIsClearedAway: its processes die with it, the rest goes at the next start.
+func TestACrashedRunIsClearedAway(t *testing.T) {
+	t.Parallel()
+	w := world(t, "")
+	lab := exec.Command(os.Args[0], "-test.run=^$")
+	lab.Env = append(os.Environ(), crashVar+"="+w.Dir)
+	lab.Stderr = t.Output()
+	out, err := lab.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lab.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !bufio.NewScanner(out).Scan() {
+		t.Error("the run did not begin")
+	}
+	running := processesOf(t, w.Dir)
+	if err := lab.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = lab.Wait()
+	if len(running) < 3 {
+		t.Errorf("of the run there were %q", running)
+	}
+	every, limit := time.NewTicker(10*time.Millisecond), time.After(20*time.Second)
+	defer every.Stop()
+	for left := running; len(left) > 0; left = processesOf(t, w.Dir) {
+		select {
+		case <-every.C:
+		case <-limit:
+			t.Fatalf("still running: %q", left)
+		}
+	}
+	s := mixed()
+	if err := s.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Prepare(t.Context(), s); err != nil {
+		t.Error(err)
+	}
+	empty(t, w)
+	if left, err := filepath.Glob(fmt.Sprintf("/run/netns/tdm-%d-*", lab.Process.Pid)); err != nil || len(left) > 0 {
+		t.Errorf("namespaces left: %v %v", left, err)
 	}
 }
 
