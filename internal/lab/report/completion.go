@@ -22,7 +22,7 @@ type curve struct {
 // completion is the share of receivers that have finished against time, a curve for each
 // model.
 func completion(e evidence) (figure, bool) {
-	progressed := func(r *lab.Result) bool { return len(r.Progress) > 0 && r.N > 0 }
+	progressed := func(r *lab.Result) bool { return len(finishes(r)) > 0 }
 	var curves []curve
 	for _, m := range e.models {
 		r := e.best(m, progressed)
@@ -54,6 +54,15 @@ func completion(e evidence) (figure, bool) {
 	return f, true
 }
 
+// finishes returns the progress of r from the first receiver that finished on.
+func finishes(r *lab.Result) []lab.Point {
+	i := slices.IndexFunc(r.Progress, func(p lab.Point) bool { return p.N > 0 })
+	if i < 0 || r.N <= 0 {
+		return nil
+	}
+	return r.Progress[i:]
+}
+
 // end returns when a curve ends: its last finish, or else the end of the run.
 func (c curve) end() time.Duration {
 	if c.Done == c.N {
@@ -65,15 +74,16 @@ func (c curve) end() time.Duration {
 // xys returns the curve from when the first receiver finished, within an axis that begins
 // at from.
 func (c curve) xys(from float64) plotter.XYs {
-	n := len(c.Progress)
+	progress := finishes(c.Result)
+	n := len(progress)
 	return points(n+2, func(i int) (float64, float64) {
 		switch i {
 		case 0:
-			return max(c.Progress[0].At.Seconds(), from), 0
+			return max(progress[0].At.Seconds(), from), 0
 		case n + 1:
-			return c.end().Seconds(), float64(c.Progress[n-1].N) / float64(c.N)
+			return c.end().Seconds(), float64(progress[n-1].N) / float64(c.N)
 		}
-		return max(c.Progress[i-1].At.Seconds(), from), float64(c.Progress[i-1].N) / float64(c.N)
+		return max(progress[i-1].At.Seconds(), from), float64(progress[i-1].N) / float64(c.N)
 	})
 }
 
@@ -83,7 +93,7 @@ func drawCurves(c draw.Canvas, e evidence, curves []curve) {
 	p := empty("time since the first receiver started", "receivers that have it")
 	low, high := math.Inf(1), 0.0
 	for _, cv := range curves {
-		low = min(low, max(cv.Progress[0].At.Seconds(), 1e-3))
+		low = min(low, max(finishes(cv.Result)[0].At.Seconds(), 1e-3))
 		high = max(high, cv.end().Seconds(), 1e-3)
 	}
 	from := 0.0

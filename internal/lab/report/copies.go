@@ -85,10 +85,10 @@ func drawCopies(r *lab.Result, most float64) chart {
 	path{mean, draw.LineStyle{Color: l.hex, Width: 2.25}, false}.add(p.Plot)
 	path{low, draw.LineStyle{Color: l.hex, Width: 1, Dashes: bounded()}, true}.add(p.Plot)
 	if r.OneOut > 0 {
-		p.Add(upright{label{r.OneOut.Seconds(), 0, "one copy out", muted}, dotted(), false})
+		p.Add(upright{label{r.OneOut.Seconds(), 0, "one copy out", muted}, dotted(), 0})
 	}
 	for _, k := range r.Killed {
-		p.Add(upright{label{k.Seconds(), 0, "kill", ink}, nil, true})
+		p.Add(upright{label{k.Seconds(), 0, "kill", ink}, nil, 1})
 	}
 	return p
 }

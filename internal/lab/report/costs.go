@@ -39,16 +39,17 @@ func (e evidence) bills(m lab.Model) []bill {
 func costs(e evidence) (figure, bool) {
 	all := make(map[lab.Model][]bill)
 	var labels ends
-	shared := false
+	shared, free := false, true
 	for _, m := range e.models {
 		if b := e.bills(m); len(b) > 0 {
 			all[m] = b
 			end := b[len(b)-1]
 			labels = append(labels, label{float64(end.n), end.operator, string(m), lookOf(m).paint})
 			shared = shared || slices.ContainsFunc(b, func(b bill) bool { return b.peers > 0 })
+			free = free && !slices.ContainsFunc(b, func(b bill) bool { return b.operator+b.peers > 0 })
 		}
 	}
-	if len(all) == 0 {
+	if len(all) == 0 || free { // a line of zeros says nothing
 		return figure{}, false
 	}
 	f := figure{
@@ -74,7 +75,6 @@ func drawCosts(e evidence, all map[lab.Model][]bill, labels ends) chart {
 		}
 	}
 	if !logScale(&p.X, xs, logCounts, count) || !logScale(&p.Y, ys, logCounts, dollarTick) {
-		zeroTo(&p.Y, []float64{0, 1}, dollarTick)
 		return p
 	}
 	p.Add(grid(true))

@@ -104,11 +104,11 @@ func drawGrowth(e evidence, labels ends) chart {
 		return p
 	}
 	p.Add(grid(true))
-	if at := e.crossover(); at > p.X.Min && at < p.X.Max {
-		p.Add(upright{label{at, 0, "peers cannot help up to " + number(at), muted}, dotted(), true})
+	if at := e.crossover(); at > max(p.X.Min, 1) && at < p.X.Max {
+		p.Add(upright{label{at, 0, "peers cannot help up to " + number(at), muted}, dotted(), 1})
 	}
 	if at := overtaken(e); at > p.X.Min && at < p.X.Max {
-		p.Add(upright{label{at, 0, "crossover: " + number(math.Ceil(at)), ink}, nil, false})
+		p.Add(upright{label{at, 0, "crossover: " + number(math.Ceil(at)), ink}, nil, 0})
 	}
 	for _, d := range all {
 		d.draw(d.xys)

@@ -113,11 +113,12 @@ func (f flags) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// upright is a line across the whole height at x, with a word at its top or foot.
+// upright is a line across the whole height at x, with a word beside its top, in the row
+// that is free.
 type upright struct {
 	label
 	dashes []vg.Length
-	foot   bool
+	row    int
 }
 
 // Plot implements plot.Plotter.
@@ -128,10 +129,7 @@ func (u upright) Plot(c draw.Canvas, p *plot.Plot) {
 		return
 	}
 	c.StrokeLine2(draw.LineStyle{Color: u.hex, Width: 1, Dashes: u.dashes}, at, c.Min.Y, at, c.Max.Y)
-	style, to := write(u.paint, tickSize, draw.XLeft, draw.YTop), vg.Point{X: at + 4, Y: c.Max.Y - 2}
-	if u.foot {
-		style.YAlign, to.Y = draw.YBottom, c.Min.Y+4
-	}
+	style, to := write(u.paint, tickSize, draw.XLeft, draw.YTop), vg.Point{X: at + 4, Y: c.Max.Y - 2 - vg.Length(u.row)*endLine}
 	if to.X+style.Width(u.text) > c.Max.X {
 		style.XAlign, to.X = draw.XRight, at-4
 	}

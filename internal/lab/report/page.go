@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -196,6 +197,8 @@ func spreadOf(f lab.Figure) string {
 	switch {
 	case f.Spread <= 0:
 		return ""
+	case f.Spread < 0.001*math.Abs(f.Value):
+		return "± <0.1 %"
 	case f.Unit == "s":
 		return "± " + seconds(time.Duration(f.Spread*float64(time.Second)))
 	case f.Unit == "$":

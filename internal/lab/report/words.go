@@ -44,7 +44,13 @@ func seconds(d time.Duration) string {
 	case d > 0 && d < 100*time.Millisecond:
 		return fmt.Sprintf("%.3g ms", float64(d)/1e6)
 	}
-	return units.Seconds(d)
+	text := units.Seconds(d)
+	for _, zero := range []string{"0s", "0m"} { // of 24h0m0s
+		if short := strings.TrimSuffix(text, zero); strings.HasSuffix(short, "m") || strings.HasSuffix(short, "h") {
+			text = short
+		}
+	}
+	return text
 }
 
 func percent(share float64) string {

@@ -24,6 +24,10 @@ func TestFiguresAsPeopleReadThem(t *testing.T) {
 		{seconds(0), "0.0 s"},
 		{seconds(1500 * time.Microsecond), "1.5 ms"},
 		{seconds(36 * time.Second), "36 s"},
+		{seconds(24 * time.Hour), "24h"},
+		{seconds(5 * time.Minute), "5m"},
+		{seconds(10*time.Minute + 20*time.Second), "10m20s"},
+		{seconds(time.Hour + time.Second), "1h0m1s"},
 		{seconds(72 * time.Hour), "3 days"},
 		{seconds(-1), "?"},
 		{grouped(999), "999"},
@@ -58,6 +62,7 @@ func TestFiguresAsPeopleReadThem(t *testing.T) {
 		{spreadOf(lab.Figure{Spread: 1 << 20, Unit: "B"}), "± 1 MiB"},
 		{spreadOf(lab.Figure{Spread: 0.5, Unit: "$"}), "± $0.50"},
 		{spreadOf(lab.Figure{Spread: 0.015, Unit: "x"}), "± 0.015 x"},
+		{spreadOf(lab.Figure{Value: 1, Spread: 7.2e-7}), "± <0.1 %"},
 		{spreadOf(lab.Figure{}), ""},
 		{off(35, 36), "-2.8 %"},
 	} {
@@ -82,10 +87,10 @@ func TestTheCaseInWords(t *testing.T) {
 		"To whom":    "30 receivers in 2 groups",
 		"Arrivals":   "at random, 0.5 per second on average",
 		"Afterwards": "each stays for 60 s and serves",
-		"Churn":      "a receiver stays online for 10m0s on average (Weibull, shape 0.6), then is gone",
+		"Churn":      "a receiver stays online for 10m on average (Weibull, shape 0.6), then is gone",
 		"Failures":   "the origin is killed when 50 % of all bytes have arrived; 30 % of the receivers are killed when 25 % of all bytes have arrived",
 		"Mischief":   "5 % send wrong bytes and 40 % cannot be dialled",
-		"Needs":      "the last receiver has it within 2m0s",
+		"Needs":      "the last receiver has it within 2m",
 	}
 	for _, f := range theCase(s) {
 		if w, ok := want[f.Name]; ok && f.Text != w {
