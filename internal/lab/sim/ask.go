@@ -3,12 +3,14 @@ package sim
 // Requests ahead of their turn. A receiver asks each neighbour for a piece before it is
 // served, so that the link never waits, and what it has asked of one it asks of no other
 // (R2): where there are few pieces to be had, many wait for the same neighbour while
-// another that has the piece too is idle. Asking is part of what the product takes, so it
-// is simulated wherever pieces are the product's own. Where they are merged they are far
-// larger than what is asked for at a time, and a receiver chooses when its turn comes.
-
-// askers is up to how many nodes ask ahead.
-const askers = 20_000
+// another that has the piece too is idle. That is part of what a swarm takes, where a
+// piece is no larger than what is asked for ahead (R3). Of a larger one others can have
+// a part, so there a receiver chooses when its turn comes; and so it does where there
+// are very many, or where pieces are merged.
+const (
+	askers     = 2_000
+	askedAhead = 128 << 10
+)
 
 // gives reports whether node j serves anybody at all.
 func (e *engine) gives(j int32) bool {
@@ -79,8 +81,12 @@ func (e *engine) release(i, j, piece int32) {
 	if j < e.origins && e.live[piece] == 0 {
 		e.guard.free(e, piece)
 	}
-	if e.nodes[i].state == isHere {
-		e.wake(i)
+	if e.nodes[i].state != isHere {
+		return
+	}
+	e.wake(i)
+	if e.hook != nil {
+		e.hook.opened(i)
 	}
 }
 

@@ -36,10 +36,10 @@ type engine struct {
 	seen    []uint64 // have, and what the node says it fetches from an origin; the same slice where nobody says
 	taken   []uint64 // have, and what is being fetched
 	live    []int32  // per piece: receivers online that have it
-	whole   int32    // receivers online that have everything
 	lines   lines
 	uplinks []uplink // nil: they know their rates
 	here    []int32  // receivers online
+	place   []int32  // of each node in here
 	guard   guard
 	rest    []rest // pieces begun and given up
 
@@ -60,16 +60,17 @@ type engine struct {
 	alive int32 // origins
 }
 
-// node is a machine with its links, in bytes of content per second.
+// node is a machine with its links, in bytes of content per second. It is as long as a
+// line of the processor's cache.
 type node struct {
 	up, down   int64
 	out, in    int64 // of these in use
 	firstOut   int32 // flow, or none
 	firstIn    int32
 	nOut, nIn  int32
-	got        int32 // pieces verified
-	rest       int32 // first of its pieces begun and given up, or none
-	sessions   int32 // times it has come
+	got        int32  // pieces verified
+	rest       int32  // first of its pieces begun and given up, or none
+	sessions   uint32 // times it has come
 	state      nodeState
 	marks      mark
 	todo       bool // in engine.todo
@@ -141,11 +142,12 @@ func newEngine(ctx context.Context, r lab.Run) *engine {
 	}
 	e.alive = e.origins
 	n := int(e.origins) + p.len()
-	e.nodes = make([]node, n)
+	e.nodes, e.place = make([]node, n), make([]int32, n)
 	e.have, e.taken = make([]uint64, n*e.words), make([]uint64, n*e.words)
 	e.seen = e.have
 	e.open = make([]uint64, e.words)
-	if e.asks = !merged && n <= askers; e.asks {
+	e.asks = !merged && n <= askers && piece <= askedAhead
+	if !merged && n <= learners {
 		e.uplinks = make([]uplink, n)
 	}
 	e.lines = newLines(n, int(e.origins), e.asks, e.m)

@@ -70,8 +70,9 @@ func (e *engine) end(f int32) {
 		at: e.now + e.trip + int64(verify), from: v.from, to: v.to, piece: v.piece,
 		session: e.nodes[v.to].sessions, bytes: v.size,
 	}
+	parted := v.part
 	e.detachWith(f, true)
-	p.last = e.other(p.to, p.piece) == none
+	p.last = !parted || e.other(p.to, p.piece) == none
 	e.fifo.push(p)
 	e.poke(p.from)
 }

@@ -129,8 +129,8 @@ func (e *engine) connect(i, j int32) bool {
 	if len(e.lines.banned) > 0 && (e.lines.banned[pair{i, j}] || e.lines.banned[pair{j, i}]) {
 		return false
 	}
-	e.lines.of[i].Join(j, e.place(i))
-	e.lines.of[j].Join(i, e.place(j))
+	e.lines.of[i].Join(j, e.rank(i))
+	e.lines.of[j].Join(i, e.rank(j))
 	return true
 }
 
@@ -143,9 +143,9 @@ func (l *lines) room(i, origins int32) int {
 	return limit - len(l.of[i].All())
 }
 
-// place returns where in the line of node i a new connection stands: before those that
+// rank returns where in the line of node i a new connection stands: before those that
 // were served, and as long as nobody was, anywhere.
-func (e *engine) place(i int32) int {
+func (e *engine) rank(i int32) int {
 	if e.moved > 0 || e.going > 0 {
 		return 0
 	}

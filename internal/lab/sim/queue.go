@@ -195,7 +195,7 @@ func (q *queue) sink(e event) {
 type parcel struct {
 	at              int64
 	from, to, piece int32
-	session         int32 // of the receiver
+	session         uint32 // of the receiver
 	bytes           int64
 	last            bool // nothing else of the piece is on its way
 }

@@ -11,6 +11,7 @@ type flow struct {
 	size             int64 // bytes that it is to bring
 	left             int64 // of them at since
 	since            int64 // may lie ahead: requests are on their way
+	part             bool  // others bring of the same piece, or did
 	end              int64 // when the last byte leaves; forever with rate 0
 }
 
@@ -36,6 +37,14 @@ func (e *engine) of(i int32, s side) (capacity int64, first, n int32) {
 	return v.up, v.firstOut, v.nOut
 }
 
+// used returns how much of a node's capacity is in use.
+func (v *node) used(s side) int64 {
+	if s == incoming {
+		return v.in
+	}
+	return v.out
+}
+
 // after returns the flow behind f on a side.
 func (f *flow) after(s side) int32 {
 	if s == incoming {
@@ -44,12 +53,15 @@ func (f *flow) after(s side) int32 {
 	return f.nextOut
 }
 
-// fair returns what flow f may have at node i without others falling below their equal
+// fair returns what flow f, which has nothing now, may have at node i without others falling below their equal
 // share: more where they take less.
 func (e *engine) fair(i int32, s side, f int32) int64 {
 	capacity, first, n := e.of(i, s)
-	if n <= 1 {
+	switch used := e.nodes[i].used(s); {
+	case n <= 1:
 		return capacity
+	case n == 2:
+		return capacity - min(used, capacity-capacity/2)
 	}
 	level := capacity / int64(n)
 	for {
@@ -119,16 +131,23 @@ func (e *engine) trim(i int32, s side, f int32, most int64) {
 // than their share.
 func (e *engine) settle(f int32) {
 	v := &e.flows[f]
-	had := v.rate
-	e.nodes[v.from].out -= had
-	e.nodes[v.to].in -= had
+	a, b, had := &e.nodes[v.from], &e.nodes[v.to], v.rate
+	a.out -= had
+	b.in -= had
 	v.rate = 0
-	rate := min(e.fair(v.from, outgoing, f), e.fair(v.to, incoming, f))
-	e.trim(v.from, outgoing, f, e.nodes[v.from].up-rate)
-	e.trim(v.to, incoming, f, e.nodes[v.to].down-rate)
+	rate := e.fair(v.from, outgoing, f)
+	if b.down-b.in < rate {
+		rate = min(rate, e.fair(v.to, incoming, f))
+	}
+	if a.up-a.out < rate {
+		e.trim(v.from, outgoing, f, a.up-rate)
+	}
+	if b.down-b.in < rate {
+		e.trim(v.to, incoming, f, b.down-rate)
+	}
 	v.rate = had
-	e.nodes[v.from].out += had
-	e.nodes[v.to].in += had
+	a.out += had
+	b.in += had
 	e.setRate(f, rate)
 }
 

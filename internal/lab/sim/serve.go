@@ -20,7 +20,7 @@ func (e *engine) serve(j int32) {
 	if !e.gives(j) {
 		return
 	}
-	for slots := e.slots(j); e.busy(j) < slots; {
+	for slots := e.slots(j); int(e.nodes[j].nOut) < slots || e.busy(j) < slots; {
 		i, ok := e.next(j)
 		if !ok {
 			if !e.assist(j) {
@@ -199,6 +199,7 @@ func (e *engine) split(j, g int32) bool {
 		e.detach(f)
 		return false
 	}
+	old.part, add.part = true, true
 	old.left -= part
 	old.size -= part
 	add.left, add.size = part, part

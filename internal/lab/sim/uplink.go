@@ -17,6 +17,9 @@ type uplink struct {
 	before             float64 // known when the probe began
 }
 
+// learners is up to how many nodes learn their uplinks; of more all know them.
+const learners = 20_000
+
 // As choke.Capacity and swarm's prober have them.
 const (
 	meterWindow = int64(200 * time.Millisecond)
