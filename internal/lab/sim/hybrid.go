@@ -28,6 +28,7 @@ type hybrid struct {
 	size  int64
 	trip  int64 // there and back
 	swarm bool  // peers are used
+	most  int   // members of a desk: admit.MaxNodes, in tests fewer
 	wake  int64 // when the desks are looked after next; forever: nothing is to be done
 }
 
@@ -40,6 +41,8 @@ type desk struct {
 	asks    []*ask  // under way, in the order they were taken
 	byID    map[admit.ID]*ask
 	ticked  int64 // when the model was looked at last
+	swarm   bool  // what the model was then
+	spare   bool
 }
 
 // user is a receiver as its origin sees it, and the other way round.
@@ -86,10 +89,15 @@ const (
 
 // runHybrid makes a run of the hybrid model.
 func runHybrid(ctx context.Context, r lab.Run) (*lab.Result, error) {
+	return newHybrid(ctx, r).run(ctx)
+}
+
+func newHybrid(ctx context.Context, r lab.Run) *hybrid {
 	e := newEngine(ctx, r)
 	e.setup = setupTime(e.s)
 	h := &hybrid{
-		e: e, users: make([]user, e.people.len()), size: int64(r.Scenario.Size), trip: 2 * int64(r.Scenario.Latency), wake: forever,
+		e: e, users: make([]user, e.people.len()), size: int64(r.Scenario.Size), trip: 2 * int64(r.Scenario.Latency),
+		wake: forever, most: admit.MaxNodes,
 	}
 	e.hook, e.swarm = h, false
 	e.seen = slices.Clone(e.have)
@@ -100,10 +108,14 @@ func runHybrid(ctx context.Context, r lab.Run) (*lab.Result, error) {
 		}
 		h.desks = append(h.desks, &desk{o: admit.New(cfg), alive: true, byID: make(map[admit.ID]*ask)})
 	}
-	if n := e.people.len(); n > admit.MaxNodes {
-		e.m.note("beyond %d nodes at a time the origin serves nobody in the simulator: the others have peers alone", admit.MaxNodes)
+	return h
+}
+
+func (h *hybrid) run(ctx context.Context) (*lab.Result, error) {
+	if len(h.users) > h.most*len(h.desks) {
+		h.e.m.note("beyond %d nodes at a time an origin serves nobody in the simulator: the others have peers alone", h.most)
 	}
-	return e.run(ctx)
+	return h.e.run(ctx)
 }
 
 // at is a moment as admit takes it.
@@ -143,7 +155,7 @@ func (h *hybrid) settle(i int32) {
 			u.home = (u.home + 1) % int32(len(h.desks))
 			continue
 		}
-		if d.members >= admit.MaxNodes {
+		if d.members >= h.most {
 			d.door = append(d.door, i)
 			return
 		}
@@ -162,17 +174,21 @@ func (h *hybrid) tell(i int32) {
 	have := min(int64(h.e.nodes[i].got)*h.e.size, h.size)
 	d.o.Join(h.at(), theShare, admit.Node{ID: nodeID(i), Pieces: int(h.e.pieces), Size: h.size, Have: have, Total: h.size})
 	u.report = h.e.now + reportEvery
-	h.follow()
+	h.follow(d, d.o.Changed(theShare))
 	h.rise(i, u.report)
 }
 
-// follow takes over what origins say of peers: as soon as one of them says so they are used.
-func (h *hybrid) follow() {
+// follow takes over what an origin says of peers, if that has changed. They are used as
+// soon as one origin says so, and when there is none.
+func (h *hybrid) follow(d *desk, changed bool) {
+	if !changed {
+		return
+	}
+	d.swarm, d.spare = d.o.Model(h.at(), theShare)
 	swarm, served := false, false
 	for _, d := range h.desks {
 		if d.alive {
-			on, _ := d.o.Model(h.at(), theShare)
-			swarm, served = swarm || on, true
+			swarm, served = swarm || d.swarm, true
 		}
 	}
 	h.useSwarm(swarm || !served)
@@ -204,8 +220,8 @@ func (h *hybrid) left(i int32) {
 	} else {
 		d.o.Away(h.at(), theShare, nodeID(i))
 	}
-	h.follow()
-	for d.members < admit.MaxNodes && len(d.door) > 0 {
+	h.follow(d, d.o.Changed(theShare))
+	for d.members < h.most && len(d.door) > 0 {
 		next := d.door[0]
 		d.door = d.door[1:]
 		if n := h.user(next); n.here && !n.member && !n.finished {
@@ -239,7 +255,7 @@ func (h *hybrid) killed(o int32) {
 			h.rise(int32(k)+h.e.origins, h.e.now+int64(redial))
 		}
 	}
-	h.follow()
+	h.follow(h.desks[o], true)
 }
 
 // rise asks for a tick of node i at t, unless one comes before.

@@ -58,7 +58,7 @@ func (h *hybrid) barred(d *desk, u *user) []uint64 {
 	if u.taken != nil && h.e.now >= u.until {
 		u.taken = nil
 	}
-	if _, spare := d.o.Model(h.at(), theShare); !spare || !h.swarm {
+	if !d.spare || !h.swarm {
 		return u.taken
 	}
 	row := make([]uint64, h.e.words)
@@ -254,8 +254,7 @@ func (h *hybrid) tickDesks() {
 		under += len(d.asks)
 		if h.e.now >= d.ticked+modelEvery {
 			d.ticked = h.e.now
-			d.o.Tick(h.at())
-			h.follow()
+			h.follow(d, len(d.o.Tick(h.at())) > 0)
 		}
 	}
 	switch {
