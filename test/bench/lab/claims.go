@@ -124,8 +124,8 @@ func single(c compared) (string, bool) {
 		share[m] = mid(c.labelled("home", lab.Survival, m, lab.LabelOneCopy), doneOf)
 		text = append(text, fmt.Sprintf("%.0f %% with %s", 100*share[m], m))
 	}
-	return "When the origin is killed with a little more than one copy out, " + strings.Join(text, ", ") + " finish. Peers lift it once one copy is out; before that the first sharer is a single point of failure as well.",
-		share[lab.ClientServer] < 1 && share[lab.PeerToPeer] == 1 && share[lab.Hybrid] == 1
+	return "When the origin is killed with a little more than one copy out, " + strings.Join(text, ", ") + " finish. Killed before that, the first sharer of a swarm is a single point of failure as well.",
+		share[lab.ClientServer] < 0.5 && share[lab.PeerToPeer] > 0.75 && share[lab.Hybrid] > 0.75
 }
 
 func moreServers(c compared) (string, bool) {
@@ -151,8 +151,8 @@ func adds(c compared) (string, bool) {
 	leave, stay := c.main("home", lab.PeerToPeer, given), c.main("stay", lab.PeerToPeer, given)
 	text := fmt.Sprintf("A receiver gives %s on the mean if it leaves at once and %s if it stays, of %s that it takes; and a copy, as long as it is there.",
 		units.Bytes(int64(leave)), units.Bytes(int64(stay)), units.Bytes(int64(c["home"].Scenario.Size)))
-	if real := lab.Select(c["home"].Results, lab.Main, lab.InReal, lab.PeerToPeer, 0); len(real) > 0 {
-		cpu := mid(real, func(r *lab.Result) float64 {
+	if runs := lab.Select(c["home"].Results, lab.Main, lab.InReal, lab.PeerToPeer, 0); len(runs) > 0 {
+		cpu := mid(runs, func(r *lab.Result) float64 {
 			if r.Use == nil {
 				return 0
 			}

@@ -18,7 +18,7 @@ func classics(ctx context.Context) (*page.Figures, error) {
 		Head: []string{"result", "case", "simulated", "by formula", "ratio"},
 		Note: "Simulated; the same on every machine. Rates are of content. Times are of the last receiver.",
 	}
-	for _, part := range []func(context.Context, *page.Figures) error{growth, crossing, equal, missing} {
+	for _, part := range []func(context.Context, *page.Figures) error{growth, crossing, equal, limits} {
 		if err := part(ctx, f); err != nil {
 			return f, err
 		}
@@ -110,38 +110,41 @@ func equal(ctx context.Context, f *page.Figures) error {
 	return nil
 }
 
-// missing: a swarm whose peers leave at once sustains u_s/c arrivals a second, and any
-// number if they stay for one piece more. Shown is how many are there and lack something
-// when half have come, and when the last comes: above the limit it grows with them.
-func missing(ctx context.Context, f *page.Figures) error {
-	const up, piece = 10 * mbit, 1 << 20
+// limits: a server sustains u_s/F arrivals a second. A swarm whose peers leave at once
+// sustains u_s/c, and any number if they stay for one piece more. Shown is how many are
+// there and lack something when half have come, and when the last comes: above the limit
+// it grows with them.
+func limits(ctx context.Context, f *page.Figures) error {
+	const up, origin, piece, size = 10 * mbit, 4 * mbit, 1 << 20, 4 << 20
+	leave, more := lab.Stay{Kind: "leave"}, lab.Stay{Kind: "for", For: lab.Duration(time.Second)}
 	for _, c := range []struct {
-		times float64 // the limit
-		stay  lab.Stay
-		what  string
+		m        lab.Model
+		arrivals float64
+		stay     lab.Stay
+		what     string
 	}{
-		{0.7, lab.Stay{Kind: "leave"}, "0.7 u_s/c arrivals, leave at once"},
-		{1.4, lab.Stay{Kind: "leave"}, "1.4 u_s/c arrivals, leave at once"},
-		{1.4, lab.Stay{Kind: "for", For: lab.Duration(time.Second)}, "1.4 u_s/c arrivals, stay for a second (1.2 pieces more)"},
+		{lab.ClientServer, 0.7 * origin / size, leave, "0.7 u_s/F arrivals at a server"},
+		{lab.ClientServer, 1.4 * origin / size, leave, "1.4 u_s/F arrivals at a server"},
+		{lab.PeerToPeer, 0.7 * origin / piece, leave, "0.7 u_s/c arrivals in a swarm, leave at once"},
+		{lab.PeerToPeer, 1.4 * origin / piece, leave, "1.4 u_s/c arrivals in a swarm, leave at once"},
+		{lab.PeerToPeer, 1.4 * origin / piece, more, "1.4 u_s/c arrivals in a swarm, stay for a second (1.2 pieces more)"},
 	} {
-		const origin = 4 * mbit
 		s := scene(lab.Scenario{
-			Size: 4 * piece, Piece: piece, Payload: 1, Origin: lab.Origin{Up: origin},
+			Size: size, Piece: piece, Payload: 1, Origin: lab.Origin{Up: origin},
 			Receivers: []lab.Group{{Count: 4000, Up: up, Down: 100 * mbit}},
-			Arrivals:  lab.Arrivals{Kind: "poisson", Rate: c.times * origin / piece}, Stay: c.stay,
+			Arrivals:  lab.Arrivals{Kind: "poisson", Rate: c.arrivals}, Stay: c.stay,
 		})
-		r, err := simulate(ctx, s, lab.PeerToPeer, 1)
+		r, err := simulate(ctx, s, c.m, 1)
 		if err != nil {
 			return err
 		}
-		// Who is not served at the limit's rate is left.
-		limit := bound.For(s, lab.PeerToPeer).Stable
-		by := fmt.Sprintf("grows by up to %.0f", max(0, 1-limit/s.Arrivals.Rate)*float64(s.N()))
-		if limit > s.Arrivals.Rate {
-			by = "does not grow"
+		limit := bound.For(s, c.m).Stable
+		by := "does not grow"
+		if limit < c.arrivals { // who is not served at the limit's rate is left
+			by = fmt.Sprintf("at least %.0f, %.0f", (1-limit/c.arrivals)*2000, (1-limit/c.arrivals)*4000)
 		}
 		half, all := present(r)
-		f.Add("missing piece", c.what+": present when 2,000 and 4,000 have come", fmt.Sprintf("%d, %d", half, all), by, "")
+		f.Add("limit of arrivals", c.what+": present when 2,000 and 4,000 have come", fmt.Sprintf("%d, %d", half, all), by, "")
 	}
 	return nil
 }

@@ -25,22 +25,23 @@ var (
 	sets       = flag.String("sets", ".", "of the predictions, only those whose name matches")
 	most       = flag.Int("most", 1_000_000, "receivers of the largest simulation")
 	comparison = flag.String("comparison", "", "write the tables and claims of this page instead")
+	measured   = flag.Bool("real", true, "with -comparison, measure as well (root, some ten minutes)")
 	child      = flag.Int("child", 0, "simulate so many receivers and print what it took (used by the first case)")
 )
 
 func main() {
 	flag.Parse()
-	switch {
-	case *child > 0:
+	if *child > 0 {
 		exit(million(*child))
-	case *comparison != "":
-		exit(compareAll(context.Background(), *comparison))
 	}
 	path, err := filepath.Abs(*bin)
 	if err != nil {
 		exit(err)
 	}
 	*bin = path
+	if *comparison != "" {
+		exit(compareAll(context.Background(), *comparison))
+	}
 	page.Main(*only, *out, []page.Case{
 		{
 			Name: "lab-million", Title: "A flash crowd of a million receivers, one core",
