@@ -2,9 +2,9 @@ package report
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
-	"html/template"
 	"math"
 	"slices"
 	"strings"
@@ -13,19 +13,14 @@ import (
 	"tandem/internal/lab"
 )
 
-//go:embed page.html
-var pageText string
-
 //go:embed page.css
 var pageStyle string
 
-// page is what page.html shows. Everything in it that came from a scenario is text, and
-// html/template escapes it; Style and the plots are ours.
+// page is what page.templ shows. Everything in it that came from a scenario is text, and
+// templ escapes it; the style and the plots are ours.
 type page struct {
-	Style      template.CSS
 	Name       string
 	About      string
-	Use        string
 	At         string
 	Incomplete string
 	Verdict    verdictView
@@ -33,7 +28,6 @@ type page struct {
 	Groups     section
 	Models     []lab.Model
 	Rows       []rowView
-	Tags       []tagView
 	Figures    []figureView
 	Other      []section
 	Errors     section
@@ -58,7 +52,7 @@ func (s sheet) section(title, see string) section { return section{title, see, s
 
 type figureView struct {
 	Name, Title, See, Key string
-	Panels                []template.HTML
+	Panels                []string // svg elements
 	Several               bool
 	Table                 section
 }
@@ -67,11 +61,13 @@ type figureView struct {
 func makePage(e evidence, figures []figure, files []string) ([]byte, error) {
 	s := e.Scenario
 	p := page{
-		Style: template.CSS(pageStyle), // ours, as it stands in this folder
-		Name:  or(clean(s.Name, 100), "Comparison"), About: clean(s.About, 2000), Use: clean(s.Use, 100),
+		Name: or(clean(s.Name, 100), "Comparison"), About: clean(s.About, 2000),
 		Incomplete: clean(e.Incomplete, 500), Verdict: viewVerdict(e), Case: theCase(s), Groups: groups(s),
-		Models: e.Table.Models, Rows: viewTable(e.Table), Tags: tagViews(), Other: others(e), Errors: predicted(e),
+		Models: e.Table.Models, Rows: viewTable(e.Table), Other: others(e), Errors: predicted(e),
 		Limits: limits(e), Void: voids(e), Again: again(e), Command: clean(e.Command, 2000), Files: files, Runs: everyRun(e),
+	}
+	if use := clean(s.Use, 100); use != "" {
+		p.Case = append(p.Case, fact{"Stands for", use})
 	}
 	if !e.At.IsZero() {
 		p.At = e.At.UTC().Format("2 January 2006, 15:04 UTC")
@@ -96,22 +92,30 @@ func makePage(e evidence, figures []figure, files []string) ([]byte, error) {
 				if err != nil {
 					return nil, err
 				}
-				v.Panels = append(v.Panels, template.HTML(svg)) // text in it was escaped where it was drawn
+				v.Panels = append(v.Panels, svg) // text in it was escaped where it was drawn
 			}
 		}
 		p.Figures = append(p.Figures, v)
 	}
-	t, err := template.New("page").Funcs(template.FuncMap{"title": title, "first": first, "inc": inc}).Parse(pageText)
-	if err != nil {
-		return nil, err
-	}
 	var out bytes.Buffer
-	err = t.Execute(&out, p)
+	err := p.show().Render(context.Background(), &out)
 	return out.Bytes(), err
 }
 
-// first reports whether i is the first column, which names the row.
-func first(i int) bool { return i == 0 }
+func (p page) title() string {
+	if p.Verdict.Model == "" {
+		return p.Name
+	}
+	return p.Name + ": " + string(p.Verdict.Model)
+}
+
+// kicker is the line above the name.
+func (p page) kicker() string {
+	if p.At == "" {
+		return "Client-server, peer-to-peer or both"
+	}
+	return "Client-server, peer-to-peer or both · " + p.At
+}
 
 func or(text, otherwise string) string {
 	if text == "" {
@@ -225,5 +229,3 @@ func tagViews() []tagView {
 		{lab.Counted, "a property of the program as it is built"},
 	}
 }
-
-func inc(n int) int { return n + 1 }

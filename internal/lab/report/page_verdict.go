@@ -30,6 +30,17 @@ type tile struct {
 	Facts   []fact
 }
 
+// note says how the model fares.
+func (t tile) note() string {
+	switch {
+	case t.Right:
+		return "✓ the right one"
+	case t.Dropped != "":
+		return "✗ " + t.Dropped
+	}
+	return "fits as well"
+}
+
 func viewVerdict(e evidence) verdictView {
 	v := e.Verdict
 	out := verdictView{Model: v.Model, Why: tight(verdictWords(v)), Margin: tight(clean(v.Margin, 500)), Flip: tight(flipWords(v.Flip))}
