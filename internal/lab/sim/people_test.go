@@ -153,7 +153,7 @@ func TestSessionsAreWeibull(t *testing.T) {
 	if share := float64(long) / 20_000; math.Abs(share-want) > 0.02 {
 		t.Errorf("%.3f are longer than the mean, not %.3f", share, want)
 	}
-	if p.session(5, 1) != p.session(5, 1) || p.session(5, 1) == p.session(5, 2) || p.session(5, 1) == p.session(6, 1) {
+	if q := newPeople(s, 3); p.session(5, 1) != q.session(5, 1) || p.session(5, 1) == p.session(5, 2) || p.session(5, 1) == p.session(6, 1) {
 		t.Error("sessions are not drawn by receiver and number")
 	}
 }

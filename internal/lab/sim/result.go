@@ -18,7 +18,7 @@ func (m *measures) result(t int64, incomplete string) *lab.Result {
 		Run: m.run, Incomplete: incomplete, Notes: m.notes,
 		N: m.p.honest, Done: m.finished, Last: time.Duration(m.last), Took: time.Duration(t),
 		FromPeers: m.fromPeers, Wasted: m.wasted, Corrupt: m.corrupt, Accepted: m.accepted,
-		OneOut: time.Duration(m.oneOut), Jain: lab.Jain(m.rates(t)), Gini: lab.Gini(floats(m.gave)),
+		OneOut: time.Duration(m.oneOut), Jain: min(lab.Jain(m.rates(t)), 1), Gini: lab.Gini(floats(m.gave)),
 	}
 	for _, n := range m.gave[:m.origins] {
 		r.FromOrigin += n

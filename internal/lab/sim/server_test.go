@@ -187,9 +187,9 @@ func TestServerWithChurn(t *testing.T) {
 
 // Processor sharing as the formula has it: T = (F/u) / (1 - rho).
 func TestServerQueue(t *testing.T) {
-	for _, rho := range []float64{0.5, 0.8} {
+	for _, rho := range []float64{0.4, 0.6} {
 		s := crowd(func(s *lab.Scenario) {
-			s.Payload, s.Receivers[0].Count = 1, 20_000
+			s.Payload, s.Receivers[0].Count = 1, 5_000
 			s.Receivers[0].Down = 1_000_000_000
 			s.Arrivals = lab.Arrivals{Kind: "poisson", Rate: rho * 5e6 / float64(s.Size)}
 		})
@@ -208,7 +208,7 @@ func TestServerInAnyTown(t *testing.T) {
 			s.Receivers = nil
 			for range rapid.IntRange(1, 4).Draw(t, "groups") {
 				s.Receivers = append(s.Receivers, lab.Group{
-					Count: rapid.IntRange(1, 20).Draw(t, "count"), Down: 10_000 * 1 << rapid.IntRange(0, 12).Draw(t, "down"),
+					Count: rapid.IntRange(1, 8).Draw(t, "count"), Down: 10_000 * 1 << rapid.IntRange(0, 12).Draw(t, "down"),
 				})
 			}
 			s.Origin.Count = rapid.IntRange(1, 3).Draw(t, "origins")
