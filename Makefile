@@ -25,7 +25,7 @@ run: build ## a long-running node
 	$(BIN) node
 
 .PHONY: demo
-demo: build ## a server, four fetch one link, the server is killed halfway, all finish
+demo: build ## a server, four fetch one link, the server is killed halfway, all finish; then tandem compare
 	@scripts/demo
 
 .PHONY: demo-swarm
@@ -65,6 +65,11 @@ bench-server: build ## the server beside nginx, rclone and its bounds (root); wr
 bench-hybrid: build ## one link, both networks, beside curl, aria2, libtorrent (root); writes docs/benchmarks.md
 	$(GO) run ./test/bench/hybrid -tandem $(BIN) -out docs/benchmarks.md
 
+.PHONY: bench-lab
+bench-lab: build ## the lab: a million simulated, predictions against real runs, the claims (root); writes docs/benchmarks.md, docs/comparison.md
+	$(GO) run ./test/bench/lab -tandem $(BIN) -out docs/benchmarks.md
+	$(GO) run ./test/bench/lab -tandem $(BIN) -comparison docs/comparison.md
+
 .PHONY: serve
 serve: build ## a central server on loopback, data in ./tandem-data
 	$(BIN) serve --data tandem-data
@@ -77,7 +82,7 @@ check: tools build ## formatting, vet, staticcheck, the rules of the house, and 
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
 	$(GO) test -count=1 ./internal/archtest
-	TANDEM_BIN=$(CURDIR)/$(BIN) CGO_ENABLED=1 $(GO) test -race -gcflags=modernc.org/sqlite/lib=-race=false -count=1 $$($(GO) list ./... | grep -v '/test/interop\|/test/hybrid\|/test/crash\|/test/faults\|/test/browser\|/lab/real')
+	TANDEM_BIN=$(CURDIR)/$(BIN) CGO_ENABLED=1 $(GO) test -race -gcflags=modernc.org/sqlite/lib=-race=false -count=1 $$($(GO) list ./... | grep -v '/test/interop\|/test/hybrid\|/test/crash\|/test/faults\|/test/browser\|/test/lab\|/lab/real')
 
 # Each fuzz target alone, since that is how go test runs them.
 .PHONY: fuzz

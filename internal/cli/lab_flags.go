@@ -78,12 +78,22 @@ func (s *plainSize) Set(text string) error { return (*units.Size)(s).Set(text) }
 // Type implements pflag.Value.
 func (s *plainSize) Type() string { return "SIZE" }
 
-// String implements pflag.Value.
+// String implements pflag.Value: in the largest unit that fits whole.
 func (s *plainSize) String() string {
-	if *s == 0 {
+	n := int64(*s)
+	switch {
+	case n == 0:
 		return ""
+	case n%(1<<30) == 0:
+		return fmt.Sprintf("%dGiB", n>>30)
+	case n%(1<<20) == 0:
+		return fmt.Sprintf("%dMiB", n>>20)
+	case n%(1<<10) == 0:
+		return fmt.Sprintf("%dKiB", n>>10)
+	case n%1e6 == 0:
+		return fmt.Sprintf("%dMB", n/1e6)
 	}
-	return units.Size(*s).String()
+	return units.Size(n).String()
 }
 
 // defaultScenario is what is compared when nothing is said.

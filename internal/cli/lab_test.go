@@ -106,7 +106,7 @@ func TestFlagsLieOverAScenario(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	want := "compare classroom --arrivals poisson:2 --down 4MB --kill peers:30%@25% --kill origin@50% --models hybrid,client-server " +
-		"--origin-up 1MB --origins 2 --piece-size 65536B --receivers 7 --repeats 2 --seed 9 --size 3145728B --stay 10m --up 1MB"
+		"--origin-up 1MB --origins 2 --piece-size 64KiB --receivers 7 --repeats 2 --seed 9 --size 3MiB --stay 10m --up 1MB"
 	if got := commandLine(c, []string{"classroom"}); got != want {
 		t.Errorf("to make it again: %s, want %s", got, want)
 	}
