@@ -39,8 +39,19 @@ func (e *engine) serve(j int32) {
 
 // busy counts the flows of a sender that take their share of its uplink.
 func (e *engine) busy(j int32) int {
+	v := &e.nodes[j]
 	n, least := 0, e.share(j)
-	for g := e.nodes[j].firstOut; g != none; g = e.flows[g].nextOut {
+	if v.nOut == 2 { // the usual case: the second is what the first leaves, and need not be looked up
+		first := e.flows[v.firstOut].rate
+		if first >= least {
+			n++
+		}
+		if v.out-first >= least {
+			n++
+		}
+		return n
+	}
+	for g := v.firstOut; g != none; g = e.flows[g].nextOut {
 		if e.flows[g].rate >= least {
 			n++
 		}
