@@ -46,6 +46,12 @@ func completion(e evidence) (figure, bool) {
 	if slices.ContainsFunc(curves, func(c curve) bool { return !c.main }) {
 		f.key += " Bold: measured. Thin: simulated."
 	}
+	for _, m := range e.models {
+		none := func(r *lab.Result) bool { return r.N > 0 && r.Done == 0 }
+		if r := e.best(m, none); r != nil && !slices.ContainsFunc(curves, func(c curve) bool { return c.Run.Model == m }) {
+			f.see += fmt.Sprintf(" %s: nobody ever has it (%s).", title(m), how(r))
+		}
+	}
 	f.panels = []panel{{
 		name: "completion", alt: "Share of receivers that have finished against time. " + f.see,
 		size: wide(), phone: narrow(),

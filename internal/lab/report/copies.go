@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
@@ -85,10 +86,11 @@ func drawCopies(r *lab.Result, most float64) chart {
 	path{mean, draw.LineStyle{Color: l.hex, Width: 2.25}, false}.add(p.Plot)
 	path{low, draw.LineStyle{Color: l.hex, Width: 1, Dashes: bounded()}, true}.add(p.Plot)
 	if r.OneOut > 0 {
-		p.Add(upright{label{r.OneOut.Seconds(), 0, "one copy out", muted}, dotted(), 0})
+		crossed := slices.ContainsFunc(r.Killed, func(k time.Duration) bool { return k >= r.OneOut })
+		p.Add(upright{label{r.OneOut.Seconds(), 0, "one copy out", muted}, dotted(), 0, crossed})
 	}
 	for _, k := range r.Killed {
-		p.Add(upright{label{k.Seconds(), 0, "kill", ink}, nil, 1})
+		p.Add(upright{label{k.Seconds(), 0, "kill", ink}, nil, 1, false})
 	}
 	return p
 }

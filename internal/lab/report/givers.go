@@ -140,7 +140,7 @@ func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 			c.FillPolygon(fill, []vg.Point{a, {X: b.X, Y: a.Y}, b, {X: a.X, Y: b.Y}})
 			if m.n <= written && bytes > 0 {
 				in := ink
-				if dark > 0.55 {
+				if dark > 0.68 {
 					in = surface
 				}
 				c.FillText(write(in, min(9.5, w*0.42), draw.XCenter, draw.YCenter), mid, mib(bytes))

@@ -105,10 +105,10 @@ func drawGrowth(e evidence, labels ends) chart {
 	}
 	p.Add(grid(true))
 	if at := e.crossover(); at > max(p.X.Min, 1) && at < p.X.Max {
-		p.Add(upright{label{at, 0, "peers cannot help up to " + number(at), muted}, dotted(), 1})
+		p.Add(upright{label{at, 0, "peers cannot help up to " + number(at), muted}, dotted(), 1, false})
 	}
 	if at := overtaken(e); at > p.X.Min && at < p.X.Max {
-		p.Add(upright{label{at, 0, "crossover: " + number(math.Ceil(at)), ink}, nil, 0})
+		p.Add(upright{label{at, 0, "crossover: " + number(math.Ceil(at)), ink}, nil, 0, false})
 	}
 	for _, d := range all {
 		d.draw(d.xys)

@@ -119,6 +119,7 @@ type upright struct {
 	label
 	dashes []vg.Length
 	row    int
+	left   bool // of the line
 }
 
 // Plot implements plot.Plotter.
@@ -130,7 +131,7 @@ func (u upright) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	c.StrokeLine2(draw.LineStyle{Color: u.hex, Width: 1, Dashes: u.dashes}, at, c.Min.Y, at, c.Max.Y)
 	style, to := write(u.paint, tickSize, draw.XLeft, draw.YTop), vg.Point{X: at + 4, Y: c.Max.Y - 2 - vg.Length(u.row)*endLine}
-	if to.X+style.Width(u.text) > c.Max.X {
+	if wide := style.Width(u.text); to.X+wide > c.Max.X || u.left && at-4-wide > c.Min.X {
 		style.XAlign, to.X = draw.XRight, at-4
 	}
 	c.FillText(style, to, u.text)

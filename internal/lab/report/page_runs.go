@@ -47,7 +47,7 @@ func variations(e evidence, purpose lab.Purpose, vary func(lab.Run) string) shee
 		if r.Run.Purpose != purpose || r.Void != "" {
 			continue
 		}
-		k := key{r.Run.Label, r.Run.Vary, r.Run.Place}
+		k := key{strings.Replace(r.Run.Label, lab.LabelNobody, "", 1), r.Run.Vary, r.Run.Place} // the base line comes first
 		if runs[k] == nil {
 			runs[k] = make(map[lab.Model][]*lab.Result)
 			keys = append(keys, k)
@@ -147,7 +147,7 @@ func voids(e evidence) section {
 func limits(e evidence) []string {
 	var out []string
 	add := func(text string) {
-		if text = clean(text, 600); text != "" && !slices.Contains(out, text) {
+		if text = tight(clean(text, 600)); text != "" && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
@@ -157,7 +157,9 @@ func limits(e evidence) []string {
 	places := make(map[lab.Place]int)
 	repeats := make(map[string]int)
 	for _, r := range e.Results {
-		places[r.Run.Place]++
+		if r.Void == "" {
+			places[r.Run.Place]++
+		}
 		for _, n := range r.Notes {
 			add(n)
 		}

@@ -84,11 +84,11 @@ func flipWords(f *lab.Flip) string {
 	if f == nil {
 		return "No single input within reason."
 	}
-	to := "no model"
+	to := "and no model fits"
 	if f.Model != "" {
-		to = string(f.Model)
+		to = "and it is " + string(f.Model)
 	}
-	return fmt.Sprintf("%s: %s instead of %s makes it %s.", title(lab.Model(clean(f.Input, 60))), clean(f.To, 60), clean(f.From, 60), to)
+	return fmt.Sprintf("%s: %s instead of %s, %s.", title(lab.Model(clean(f.Input, 60))), clean(f.To, 60), clean(f.From, 60), to)
 }
 
 // availability writes a probability with its nines, rounded down.

@@ -44,7 +44,7 @@ func TestTheTerminalsTableSaysWhatThePageSays(t *testing.T) {
 	}
 	for _, want := range []string{
 		"m 36.5 s ±0.7 s *", "s 331 s ±6.6 s", "a 322 s", "c the server", "m measured, s simulated, a analytic, c counted",
-		"8 % faster than peer-to-peer", "Receivers: 3 instead of 24 makes it client-server.",
+		"8 % faster than peer-to-peer", "Receivers: 3 instead of 24, and it is client-server.",
 	} {
 		if !strings.Contains(strings.ReplaceAll(out.String(), "\u00a0", " "), want) {
 			t.Errorf("the table lacks %q:\n%s", want, out.String())
