@@ -56,7 +56,7 @@ func (a *app) advise(ctx context.Context, o *advice, args []string) error {
 	if err != nil {
 		return err
 	}
-	estimate, note, err := o.estimates(ctx, s)
+	estimate, note, err := a.estimates(ctx, o, s)
 	if err != nil {
 		return err
 	}
@@ -72,18 +72,22 @@ func (a *app) advise(ctx context.Context, o *advice, args []string) error {
 // Simulating more would take longer than people wait for an answer.
 const (
 	mostAdvised   = 2000    // receivers
-	mostTransfers = 600_000 // pieces times receivers
+	mostTransfers = 100_000 // pieces times receivers
 )
 
 // estimates returns what models are judged by: theory, or theory in proportion to a
 // simulation of s; and a note on why it is theory alone.
-func (o *advice) estimates(ctx context.Context, s lab.Scenario) (func(lab.Scenario) []lab.Estimate, string, error) {
+func (a *app) estimates(ctx context.Context, o *advice, s lab.Scenario) (func(lab.Scenario) []lab.Estimate, string, error) {
 	pieces := (int64(s.Size) + int64(s.Piece) - 1) / int64(s.Piece)
 	switch n := s.N(); {
 	case o.quick:
 		return bound.Estimate, "by formula: --quick", nil
 	case n > mostAdvised || int64(n)*pieces > mostTransfers:
-		return bound.Estimate, fmt.Sprintf("by formula: %d receivers of %d pieces take long to simulate, tandem compare does", n, pieces), nil
+		return bound.Estimate, fmt.Sprintf("by formula, since %d receivers of %d pieces take long to simulate; tandem compare does", n, pieces), nil
+	}
+	if a.terminal && !a.json {
+		fmt.Fprint(a.stderr, "simulating ...")
+		defer fmt.Fprint(a.stderr, "\r\x1b[K")
 	}
 	results, err := simulate(ctx, s)
 	if err != nil {
@@ -92,14 +96,15 @@ func (o *advice) estimates(ctx context.Context, s lab.Scenario) (func(lab.Scenar
 	return lab.Refine(s, results, bound.Estimate), "", nil
 }
 
-// simulate makes the runs that a verdict rests on: the scenario itself, and the death of
-// its origin after one copy.
+// simulate makes the runs that a verdict rests on: the scenario itself, and where that
+// matters the death of its origin after one copy.
 func simulate(ctx context.Context, s lab.Scenario) ([]*lab.Result, error) {
 	once := s.Clone()
 	once.Worlds, once.Repeats = []lab.Place{lab.InSim}, 1
 	runs, _ := lab.Plan(once)
 	runs = slices.DeleteFunc(runs, func(r lab.Run) bool {
-		return r.Purpose != lab.Main && (r.Purpose != lab.Survival || r.Label != lab.LabelOneCopy || r.Model == lab.ClientServer)
+		survival := s.Needs.Outlive && r.Purpose == lab.Survival && r.Label == lab.LabelOneCopy && r.Model != lab.ClientServer
+		return r.Purpose != lab.Main && !survival
 	})
 	results := make([]*lab.Result, len(runs))
 	g, ctx := errgroup.WithContext(ctx)

@@ -183,8 +183,12 @@ func (w advised) caseLine() string {
 			break
 		}
 	}
+	stay := s.Stay.String()
+	if s.Stay.Kind == lab.StayFor {
+		stay = spanText(time.Duration(s.Stay.For))
+	}
 	line := fmt.Sprintf("%s from %s up to %s; arrivals %s, stay %s", units.Bytes(int64(s.Size)), linkText(s.Origin.Up),
-		strings.Join(links, ", "), s.Arrivals, s.Stay)
+		strings.Join(links, ", "), s.Arrivals, stay)
 	if d := time.Duration(s.Needs.Deadline); d > 0 {
 		line += ", deadline " + spanText(d)
 	}

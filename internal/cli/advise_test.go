@@ -162,7 +162,7 @@ func TestTheFlipThatIsPrintedHolds(t *testing.T) {
 	}
 	draw := rand.New(rand.NewPCG(5, 6)) // cases are printed
 	flips := 0
-	for range 25 {
+	for range 12 {
 		var args []string
 		for _, any := range [][]string{
 			{"", "office-lan", "software-release", "home-links", "rare-archive"},
@@ -187,8 +187,8 @@ func TestTheFlipThatIsPrintedHolds(t *testing.T) {
 			t.Errorf("%q: %s; with %s it is said to be %q, and is %q", args, v.Model, v.Flip.Flag, v.Flip.Model, after.Model)
 		}
 	}
-	if flips < 10 {
-		t.Errorf("only %d cases of 25 can be flipped by a flag", flips)
+	if flips < 5 {
+		t.Errorf("only %d cases of 12 can be flipped by a flag", flips)
 	}
 }
 
