@@ -122,5 +122,10 @@ func (q question) answer(o *advice, text string) error {
 	} else if q.words != nil {
 		return fmt.Errorf("%q is neither yes nor no", text)
 	}
-	return o.flags.Set(q.flag, text)
+	f := o.flags.Lookup(q.flag) // and not Set, whose error speaks of a flag
+	if err := f.Value.Set(text); err != nil {
+		return err
+	}
+	f.Changed = true
+	return nil
 }

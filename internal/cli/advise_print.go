@@ -58,6 +58,7 @@ func (w caseWords) command(name, more string, only map[string]bool) string {
 		case f.name == instead || only != nil && !only[f.name]:
 		case f.value == "true":
 			words = append(words, "--"+f.name)
+		case f.value == "false" && w.named == "": // as it is anyway
 		case f.value == "false":
 			words = append(words, "--"+f.name+"=false")
 		default:

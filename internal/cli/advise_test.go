@@ -111,10 +111,10 @@ func TestQuestions(t *testing.T) {
 	}{
 		{
 			"Enter takes the usual", strings.Repeat("\n", 15), "How many want it?", nil,
-			"--audit=false --down 100Mbit --egress-price 0.09 --no-server=false --no-upload=false --origin-up 40Mbit --outlive=false --receivers 10 --size 64MiB --staff-hour 0 --stay leave --up 20Mbit",
+			"--down 100Mbit --egress-price 0.09 --origin-up 40Mbit --receivers 10 --size 64MiB --staff-hour 0 --stay leave --up 20Mbit",
 		},
 		{
-			"answers are asked for again", "many\n25\n1GiB\n\n\n\nend\n2h\n99%\n1m\nperhaps\ny\nno\nno\nyes\n$0.01\n60\n", `"many" is no number`, nil,
+			"answers are asked for again", "many\n25\n1GiB\n\n\n\nend\n2h\n99%\n1m\nperhaps\ny\nno\nno\nyes\n$0.01\n60\n", "  \"many\" is no number", nil,
 			"--audit --availability 99% --deadline 2h --down 100Mbit --egress-price $0.01 --no-server --no-upload --origin-up 40Mbit --outlive --receivers 25 --revocation 1m --size 1GiB --staff-hour 60 --stay end --up 20Mbit",
 		},
 		{"answers that end", "3\n1GiB\n", "", usageError{}, ""},
