@@ -23,7 +23,7 @@ func sparse(n int) (dials, limit int) {
 	case n <= 20_000:
 		return 32, 48
 	}
-	return 20, 30
+	return 16, 24
 }
 
 // lines is who is connected to whom, and in which order each serves the others.
