@@ -127,6 +127,8 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 		gone               []string // "place purpose"
 	}{
 		{"real runs of many", "-count = 25", "Real runs are left out above 24 receivers, and these are 25", []string{"real main"}},
+		{"real runs of many origins", "-up = \"40Mbit\"\ncount = 2", "Real runs are left out with more than one origin", []string{"real main"}},
+		{"pieces of a very large crowd", "-count = 8000", "The main simulation is made with pieces of 128 KiB", []string{"real main"}},
 		{"real runs of hours", "-size = \"10GiB\"", "No real run of client-server: it would take 6h14m", nil},
 		{"worlds that are not asked for", "worlds = [\"bound\"]\n", "", []string{"real main", "sim main", "sim sweep", "sim survival"}},
 		{"normalisations of models that are not asked for", "models = [\"peer-to-peer\"]\n", "", []string{"bound budget", "sim budget", "sim capacity", "sim origins"}},
@@ -209,7 +211,7 @@ func TestPlansStayWithinTheirLimits(t *testing.T) {
 				t.Fatalf("%s was not asked for", r)
 			case r.Seed != s.Seed+uint64(r.Repeat) || r.Scenario.Seed != r.Seed:
 				t.Fatalf("%s has seed %d", r, r.Seed)
-			case r.Place == InReal && (n > MostReal || r.Scenario.atBest(r.Model) > 3600):
+			case r.Place == InReal && (n > MostReal || r.Scenario.Origin.Count > 1 || r.Scenario.atBest(r.Model) > 3600):
 				t.Fatalf("%s is real, with %d receivers", r, n)
 			case r.Place != InReal && r.Purpose == Main && !reflect.DeepEqual(r.Scenario.Receivers, s.Receivers):
 				t.Fatalf("%s has other receivers", r)
