@@ -78,7 +78,7 @@ serve: build ## a central server on loopback, data in ./tandem-data
 .PHONY: check
 check: tools build ## formatting, vet, staticcheck, the rules of the house, and every test with -race
 	@files=$$($(TOOLS)/gofumpt -l .); test -z "$$files" || { echo "not gofumpt:"; echo "$$files"; exit 1; }
-	@$(MAKE) -s generate; git diff --exit-code --stat -- internal/web || { echo "generated pages were not current: commit them"; exit 1; }
+	@$(MAKE) -s generate; git diff --exit-code --stat -- internal/web internal/lab/report || { echo "generated pages were not current: commit them"; exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
 	$(GO) test -count=1 ./internal/archtest
@@ -100,6 +100,7 @@ tools: $(TOOLS)/gofumpt $(TOOLS)/staticcheck $(TOOLS)/templ
 .PHONY: generate
 generate: $(TOOLS)/templ ## the pages' code from their templates
 	$(TOOLS)/templ generate -path internal/web >/dev/null
+	$(TOOLS)/templ generate -path internal/lab/report >/dev/null
 
 $(TOOLS)/templ:
 	$(GO) install $(TEMPL)

@@ -39,7 +39,7 @@ type worldFlags struct {
 
 func (f *worldFlags) bind(fl *pflag.FlagSet) {
 	fl.StringVar(&f.shaping, "shaping", "", "`WAY` in which real links are limited: namespaces (root) or user-space (default what is permitted)")
-	fl.StringVar(&f.work, "work", "", "`DIR` for the copies of real runs while they go on (default the system's place for temporary files)")
+	fl.StringVar(&f.work, "dir", "", "`DIR` for the copies of real runs while they go on (default the system's place for temporary files)")
 }
 
 // world makes the real one.
@@ -133,21 +133,27 @@ func (a *app) prepare(ctx context.Context, s *lab.Scenario, w real.World) (notes
 	}
 	how, err := w.Prepare(ctx, *s)
 	if err != nil {
-		return nil, withHint("leave them out: --worlds bound,sim; or take less: --size, --receivers",
-			fmt.Errorf("prepare real runs: %w", err))
+		hint := "do without: --worlds bound,sim"
+		switch {
+		case errors.Is(err, fault.Full):
+			hint = "choose another place: --dir DIR; take less: --size, --receivers; or do without: --worlds bound,sim"
+		case w.Shaping == real.Namespaces:
+			hint = "let the program limit itself: --shaping user-space; or do without: --worlds bound,sim"
+		}
+		return nil, withHint(hint, fmt.Errorf("prepare real runs: %w", err))
 	}
 	if how != real.UserSpace {
 		return nil, nil
 	}
 	s.Payload = 1
-	note := "real links are limited by the program itself (user space): "
+	note := "real links are limited by the program itself (user space), "
 	switch {
 	case w.Shaping == real.UserSpace:
-		note += "--shaping user-space says so"
+		note += "as asked"
 	case os.Geteuid() != 0:
-		note += "network namespaces need root"
+		note += "since network namespaces need root"
 	default:
-		note += "network namespaces cannot be made here"
+		note += "since network namespaces cannot be made here"
 	}
 	if !a.json {
 		fmt.Fprintln(a.stderr, note)
@@ -221,7 +227,7 @@ func commandLine(c *cobra.Command, args []string) string {
 	words = append(words, args...)
 	c.Flags().Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "out", "json", "verbose", "config", "work":
+		case "out", "json", "verbose", "config", "dir":
 			return
 		}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
