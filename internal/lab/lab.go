@@ -60,7 +60,7 @@ const (
 	Survival Purpose = "survival" // the origin is killed at some moment
 	Hostile  Purpose = "hostile"  // a share of poisoners, or of free-riders
 	Capacity Purpose = "capacity" // client-server with the origin given all uplinks together
-	Budget   Purpose = "budget"   // every model at the same money for the operator
+	Budget   Purpose = "budget"   // client-server at the money that the hybrid costs its operator
 	Origins  Purpose = "origins"  // 1, 2 and 4 origins
 )
 
@@ -72,11 +72,11 @@ type Run struct {
 	Scenario Scenario `json:"-"` // complete: after Scenario.Complete
 	Repeat   int      `json:"repeat"`
 	Seed     uint64   `json:"seed"`
-	// Vary says what differs from the comparison's scenario: the number of receivers of
-	// a Sweep, the share of the receivers' total bytes at the kill of a Survival (1 of
-	// the size: "one copy out" is 1/N), the share of the hostile, the number of origins.
+	// Vary says what differs from the comparison's scenario: the number of receivers of a
+	// Sweep or a Budget, the share of the receivers' total bytes at the kill of a Survival,
+	// the share of the hostile, the number of origins.
 	Vary float64 `json:"vary,omitempty"`
-	// Label names the variation where Vary does not say it: "poisoners", "free-riders".
+	// Label names the variation where Vary does not say it: LabelPoisoners and so on.
 	Label string `json:"label,omitempty"`
 
 	// Progress is called now and then from the goroutine of Run, with the share of the
