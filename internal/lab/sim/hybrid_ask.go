@@ -155,10 +155,12 @@ func (h *hybrid) send(a *ask) bool {
 	return true
 }
 
-// late returns the flow to node i that will take longest of those the origin could help
-// with, or none (R6).
+// late returns the flow to node i that will take longest, if a block of it would be here
+// much sooner from its origin (R6), or none.
 func (h *hybrid) late(i int32, barred []uint64) int32 {
-	best, latest := int32(none), h.e.worth()
+	o := &h.e.nodes[h.user(i).home]
+	here := h.trip + per(block, 1e9, max(o.up/int64(o.nOut+1), 1))
+	best, latest := int32(none), max(h.e.worth(), here+here/2)
 	if h.e.nodes[i].full() {
 		return none
 	}
