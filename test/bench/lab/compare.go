@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -45,35 +48,42 @@ func (c command) String() string { return "tandem compare " + c.args }
 // compared are the comparisons by the commands' names.
 type compared map[string]*lab.Comparison
 
-// compareAll runs the commands and writes tables and claims between the page's markers.
+// compareAll runs the commands whose name matches -only, and writes tables and claims
+// between the page's markers. What needs another command stays as it was.
 func compareAll(ctx context.Context, path string) error {
-	got := compared{}
-	sections := map[string]string{}
-	var names []string
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	got, sections := compared{}, map[string]string{}
+	var failed []error
 	for _, c := range commands() {
+		if !match.MatchString(c.name) {
+			continue
+		}
 		fmt.Fprintln(os.Stderr, c)
 		one, err := c.run(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c, err)
+		if err != nil { // the others are still worth having
+			failed = append(failed, fmt.Errorf("%s: %w", c, err))
+			continue
 		}
 		got[c.name] = one
 		if c.whole {
-			names = append(names, "table-"+c.name)
 			sections["table-"+c.name] = c.table(one)
 		}
 	}
 	for i, claim := range claims() {
-		name := fmt.Sprintf("claim-%d", i+1)
-		text, err := claim.text(got)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if slices.ContainsFunc(claim.from, func(name string) bool { return got[name] == nil }) {
+			continue
 		}
-		names = append(names, name)
-		sections[name] = text
+		name := fmt.Sprintf("claim-%d", i+1)
+		if sections[name], err = claim.text(got); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			delete(sections, name)
+		}
 	}
-	names = append(names, "measured")
 	sections["measured"] = page.Measured(time.Now()) + "\n"
-	return page.Write(path, names, sections)
+	return errors.Join(errors.Join(failed...), page.Write(path, slices.Sorted(maps.Keys(sections)), sections))
 }
 
 // run makes the comparison with the binary and reads its results.

@@ -18,7 +18,7 @@ import (
 
 var (
 	bin        = flag.String("tandem", "bin/tandem", "the binary to measure")
-	only       = flag.String("only", ".", "cases whose name matches")
+	only       = flag.String("only", ".", "cases, or with -comparison commands, whose name matches")
 	out        = flag.String("out", "", "write the figures here as well, after each case")
 	tmp        = flag.String("tmp", "/dev/shm", "memory-backed folder")
 	runs       = flag.Int("runs", 3, "real runs of each prediction")
