@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -73,6 +75,8 @@ func (a *app) advise(ctx context.Context, o *advice, args []string) error {
 const (
 	mostAdvised   = 2000    // receivers
 	mostTransfers = 100_000 // pieces times receivers
+
+	longestAdvised = 15 * time.Second
 )
 
 // estimates returns what models are judged by: theory, or theory in proportion to a
@@ -89,7 +93,12 @@ func (a *app) estimates(ctx context.Context, o *advice, s lab.Scenario) (func(la
 		fmt.Fprint(a.stderr, "simulating ...")
 		defer fmt.Fprint(a.stderr, "\r\x1b[K")
 	}
-	results, err := simulate(ctx, s)
+	short, cancel := context.WithTimeout(ctx, longestAdvised)
+	defer cancel()
+	results, err := simulate(short, s)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return bound.Estimate, fmt.Sprintf("by formula, since the simulation takes longer than %s; tandem compare waits for it", longestAdvised), nil
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("advise: %w", err)
 	}
