@@ -115,6 +115,7 @@ type Origin struct {
 
 	ready, door queue // with and without a slot
 	slots       int   // in use
+	plain       int   // requests under way of those whom no peer can help
 	virtual     float64
 	seq         int64
 	ahead       int64     // bytes that stand in the queue before one who comes now
@@ -226,6 +227,8 @@ func (o *Origin) Ask(now time.Time, q Request) Verdict {
 	o.owe(c, r.left)
 	if s != nil {
 		s.give(r, now)
+	} else {
+		o.plain++
 	}
 	return Verdict{ID: r.id}
 }
@@ -311,6 +314,8 @@ func (o *Origin) Done(now time.Time, id ID, whole bool) {
 	o.owe(r.c, -r.left)
 	if r.s != nil {
 		r.s.given(r, whole, now)
+	} else {
+		o.plain--
 	}
 	if len(o.requests) == 0 {
 		o.meter.idle()

@@ -80,7 +80,7 @@ func (o *Origin) judge(s *share, now time.Time) {
 		m.swarm = false
 	}
 	switch {
-	case binds:
+	case binds && o.scarce():
 		m.spare, m.calm = true, time.Time{}
 	case m.calm.IsZero():
 		m.calm = now
@@ -97,6 +97,11 @@ func (o *Origin) binds(s *share, now time.Time) bool {
 	return o.overMonth() || o.door.Len() > 0 || o.wait(now, &client{}) > longWait ||
 		o.cfg.Copies > 0 && float64(s.spent) >= o.cfg.Copies*float64(s.size)
 }
+
+// scarce reports whether what a node is given is lacking to somebody: later, where bytes
+// are counted, or now, where somebody waits whom no peer can help. A rate alone is not
+// used up: a server that spared itself would make all of them wait longer.
+func (o *Origin) scarce() bool { return o.overMonth() || o.cfg.Copies > 0 || o.plain > 0 }
 
 // known returns what is known of the uplink, in bytes per second; 0: nothing.
 func (o *Origin) known() float64 {

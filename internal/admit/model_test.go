@@ -78,6 +78,12 @@ func TestModel(t *testing.T) {
 			d.pass(time.Second)
 			d.joins(1)
 		}, true, true},
+		{"the rate binds, and there are only those who can help each other", Config{Rate: 1000}, func(d *desk) {
+			d.joins(2)
+			d.ask(0, 0, pieces-1)
+			d.pass(time.Second)
+			d.joins(2)
+		}, true, false},
 		{"the budget binds, and nobody could help", Config{Rate: 1000}, func(d *desk) {
 			d.joins(1)
 			for i := range 3 {
