@@ -196,7 +196,11 @@ func (a *app) reported(ctx context.Context, dir string, cmp *lab.Comparison, fai
 		if err := report.Text(a.stdout, cmp, width, colour); err != nil {
 			return errors.Join(failed, fmt.Errorf("print the table: %w", err))
 		}
-		fmt.Fprintf(a.stdout, "\nThe report: %s\n", filepath.Join(dir, "report.html"))
+		fmt.Fprintln(a.stdout)
+		for _, n := range cmp.Notes {
+			fmt.Fprintln(a.stdout, "note: "+clean(n))
+		}
+		fmt.Fprintf(a.stdout, "The report: %s\n", filepath.Join(dir, "report.html"))
 	}
 	switch {
 	case failed != nil:
