@@ -114,7 +114,7 @@ func bottleneck(c compared) (string, bool) {
 	few, many := ns[0], ns[len(ns)-1]
 	a, b := mid(c.sims("home", lab.Sweep, lab.ClientServer, few), lastOf), mid(c.sims("home", lab.Sweep, lab.ClientServer, many), lastOf)
 	slope := c.slope("home", lab.ClientServer)
-	return fmt.Sprintf("With %.0f receivers the last has the file after %s, with %.0f after %s: time grows as N^%.2f.", few, sec(a), many, sec(b), slope), slope > 0.8
+	return fmt.Sprintf("N=%.0f takes %s until the last has the file, N=%.0f takes %s: time grows as N^%.2f.", few, sec(a), many, sec(b), slope), slope > 0.8
 }
 
 func single(c compared) (string, bool) {
@@ -204,7 +204,7 @@ func survives(c compared) (string, bool) {
 		sum := lab.Summarise(list, lastOf)
 		return sum.Spread / sum.Mean
 	}
-	return fmt.Sprintf("Over repeats the time varies by %.1f %% (95 %% interval) with a server and by %.1f %% with peers: a server is steadier while it lives. When it is lost for good at half of the bytes, %.0f %% finish with it, %.0f %% with peers and %.0f %% with both.",
+	return fmt.Sprintf("Over repeats the time varies by %.2f %% (95 %% interval) with a server and by %.2f %% with peers: on equal links neither is unsteady, and where people come and go see 9. When the server is lost for good at half of the bytes, %.0f %% finish with it, %.0f %% with peers and %.0f %% with both.",
 			100*wide(lab.ClientServer), 100*wide(lab.PeerToPeer), 100*share(lab.ClientServer), 100*share(lab.PeerToPeer), 100*share(lab.Hybrid)),
 		share(lab.ClientServer) < share(lab.PeerToPeer)
 }

@@ -139,14 +139,20 @@ func (c command) table(one *lab.Comparison) string {
 // tags are how figures are marked in a table.
 var tags = map[lab.Tag]string{lab.Measured: "m", lab.Simulated: "s", lab.Analytic: "a", lab.Counted: "c"}
 
+// cell shows figures with the same label beside each other.
 func cell(figures []lab.Figure) string {
 	var lines []string
-	for _, f := range figures {
+	for i, f := range figures {
 		text := strings.ReplaceAll(f.Text, "|", "\\|")
 		if f.Best {
 			text = "**" + text + "**"
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s <sup>%s</sup>", f.Label, text, tags[f.Tag]))
+		text += " <sup>" + tags[f.Tag] + "</sup>"
+		if i > 0 && figures[i-1].Label == f.Label {
+			lines[len(lines)-1] += ", " + text
+		} else {
+			lines = append(lines, f.Label+": "+text)
+		}
 	}
 	return strings.Join(lines, "<br>")
 }
@@ -156,7 +162,10 @@ func verdict(v lab.Verdict) string {
 	if name == "" {
 		name = "none"
 	}
-	text := fmt.Sprintf("**%s**. %s %s", name, v.Why, v.Margin)
+	text := fmt.Sprintf("**%s**: %s", name, strings.TrimPrefix(v.Why, name+": "))
+	if v.Margin != "" {
+		text += fmt.Sprintf(" By how much: %s.", strings.TrimSuffix(v.Margin, "."))
+	}
 	if v.Flip != nil {
 		text += fmt.Sprintf(" What would flip it: %s from %s to %s (then %s).", v.Flip.Input, v.Flip.From, v.Flip.To, v.Flip.Model)
 	}
