@@ -43,14 +43,15 @@ type engine struct {
 	guard   guard
 	rest    []rest // pieces begun and given up
 
-	flows []flow
-	spare int32 // first of the free flows
-	going int   // flows under way
-	queue queue
-	fifo  ring
-	pull  pick.Pull
-	todo  []int32  // nodes to serve before the next event
-	open  []uint64 // scratch
+	flows   []flow
+	spare   int32 // first of the free flows
+	going   int   // flows under way
+	queue   queue
+	fifo    ring
+	pull    pick.Pull
+	todo    []int32  // nodes to serve before the next event
+	stirred int      // rates cut in this event that were followed up
+	open    []uint64 // scratch
 
 	come  int // receivers that have come, in the order of people
 	setup int64
@@ -237,7 +238,7 @@ func (e *engine) happen() bool {
 	if at == forever || e.m.finished == e.people.honest || e.over(at) {
 		return false
 	}
-	e.now = at
+	e.now, e.stirred = at, 0
 	if e.fifo.peek() == at {
 		e.arrive(e.fifo.pop())
 	} else {

@@ -120,7 +120,8 @@ func (e *engine) trim(i int32, s side, f int32, most int64) {
 	for g := first; g != none; g = e.flows[g].after(s) {
 		if v := &e.flows[g]; g != f && v.rate > level {
 			e.setRate(g, level)
-			if s == incoming {
+			if s == incoming && e.stirred < stirs {
+				e.stirred++
 				e.poke(v.from) // it has room again
 			}
 		}
@@ -135,7 +136,10 @@ func (e *engine) settle(f int32) {
 	a.out -= had
 	b.in -= had
 	v.rate = 0
-	rate := e.fair(v.from, outgoing, f)
+	rate := b.down // if the sender has as much left, its other flows need not be looked at
+	if a.up-a.out < rate {
+		rate = e.fair(v.from, outgoing, f)
+	}
 	if b.down-b.in < rate {
 		rate = min(rate, e.fair(v.to, incoming, f))
 	}
@@ -252,26 +256,60 @@ func (e *engine) unlink(f int32) {
 	v.rate, v.end, v.nextOut = 0, none, e.spare
 	e.spare = f
 	if wasFull {
-		for g := b.firstIn; g != none; g = e.flows[g].nextIn {
-			e.settle(g)
-		}
+		e.spread(to, incoming)
 	}
-	if b.turnedAway {
-		b.turnedAway = false
+	if !b.turnedAway {
+		return
+	}
+	b.turnedAway = false
+	if b.nIn <= 1 {
 		e.wake(to)
+		return
+	}
+	line := e.lines.of[to].All() // a few will do: it has others
+	for k := range min(len(line), wakes) {
+		e.poke(line[(int(f)+k)%len(line)])
 	}
 }
+
+// stirs is how many senders at most are looked at again, in one event, since a rate of
+// theirs was cut: what that sets free moves on from node to node ever smaller, and need
+// not be followed to its end.
+const stirs = 32
+
+// few is up to how many flows at one end are settled one by one.
+const few = 8
+
+// wakes is how many of those that passed a receiver by look at it again, while it has
+// others.
+const wakes = 4
 
 // full reports whether next to nothing is left of a node's downlink.
 func (v *node) full() bool { return v.down-v.in <= v.down/32 }
 
-// spread gives what is left of a sender's uplink to its flows.
-func (e *engine) spread(j int32) {
-	v := &e.nodes[j]
-	if v.nOut == 0 || v.up-v.out <= v.up/64 {
+// spread gives what is left of a node's link to its flows. Where there are few each is
+// settled; where there are many each gets an equal part of what is left, if its other
+// end has as much.
+func (e *engine) spread(i int32, s side) {
+	capacity, first, n := e.of(i, s)
+	left := capacity - e.nodes[i].used(s)
+	if n == 0 || left <= capacity/64 {
 		return
 	}
-	for g := v.firstOut; g != none; g = e.flows[g].nextOut {
-		e.settle(g)
+	for g := first; g != none; g = e.flows[g].after(s) {
+		f := &e.flows[g]
+		room := e.nodes[f.from].up - e.nodes[f.from].out
+		if s == outgoing {
+			room = e.nodes[f.to].down - e.nodes[f.to].in
+		}
+		if n <= few {
+			if s == incoming || room > 0 {
+				e.settle(g)
+			}
+			continue
+		}
+		if add := min(left/int64(n), room); add > f.rate/16 {
+			e.setRate(g, f.rate+add)
+		}
 	}
 }

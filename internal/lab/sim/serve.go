@@ -34,7 +34,7 @@ func (e *engine) serve(j int32) {
 		}
 		e.begin(j, i, piece)
 	}
-	e.spread(j)
+	e.spread(j, outgoing)
 }
 
 // busy counts the flows of a sender that take their share of its uplink.
@@ -67,7 +67,7 @@ func (e *engine) next(j int32) (int32, bool) {
 	line := &e.lines.of[j]
 	for k, i := range line.Waiting() {
 		v := &e.nodes[i]
-		if e.asks && line.Note(k) == none || !e.asks && (i < e.origins || !e.lacks(i, offer)) {
+		if e.asks && line.Note(k) == none || !e.asks && (i < e.origins || v.got == e.pieces || v.turnedAway && v.nIn >= crowded && v.full() || !e.lacks(i, offer)) {
 			continue
 		}
 		if !e.asks && v.nIn >= crowded && v.full() {
