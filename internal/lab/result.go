@@ -39,7 +39,7 @@ type Result struct {
 	Recovered []time.Duration `json:"recovered_ns,omitempty"`
 
 	Jain    float64 `json:"jain,omitempty"`    // fairness index of receivers' rates (1: equal)
-	Gini    float64 `json:"gini,omitempty"`    // of bytes given, origins included (0: equal)
+	Gini    float64 `json:"gini,omitempty"`    // of bytes given, origins included (0: equal); of the first MaxNodes receivers
 	Unasked int64   `json:"unasked,omitempty"` // requests without permission that got a byte: must be 0
 
 	Use *Use `json:"use,omitempty"`

@@ -136,15 +136,16 @@ func newEngine(ctx context.Context, r lab.Run) *engine {
 		pulse: &pulse{ctx: ctx, tell: r.Progress, what: string(r.Model)}, swarm: true,
 		origins: int32(max(s.Origin.Count, 1)), trip: int64(s.Latency),
 		pieces: pieces, words: (int(pieces) + 63) / 64, size: piece, tail: int64(s.Size) - int64(pieces-1)*piece,
-		live: make([]int32, pieces), spare: none, queue: newQueue(), setup: peerSetup(s), kills: inOrder(s.Kills),
+		live: make([]int32, pieces), spare: none, queue: newQueue(p.len()), setup: peerSetup(s), kills: inOrder(s.Kills),
 	}
 	if merged {
 		e.m.note("pieces are merged to %d of %d bytes in the simulator", pieces, piece)
 	}
 	e.alive = e.origins
 	n := int(e.origins) + p.len()
-	e.nodes, e.place = make([]node, n), make([]int32, n)
-	e.have, e.taken = make([]uint64, n*e.words), make([]uint64, n*e.words)
+	e.nodes, e.place = large(make([]node, n)), large(make([]int32, n))
+	e.have, e.taken = large(make([]uint64, n*e.words)), large(make([]uint64, n*e.words))
+	e.flows = large(make([]flow, 0, 3*n))
 	e.seen = e.have
 	e.open = make([]uint64, e.words)
 	e.asks = !merged && n <= askers && piece <= askedAhead

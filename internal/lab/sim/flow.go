@@ -229,7 +229,7 @@ func (e *engine) verified(i, piece, from int32) {
 func (e *engine) wake(i int32) {
 	for _, j := range e.lines.of[i].All() {
 		e.ask(i, j)
-		if v := &e.nodes[j]; v.got > 0 && v.up > 0 && (v.nOut < serving || e.busy(j) < serving) {
+		if v := &e.nodes[j]; v.got > 0 && v.up > 0 && (v.nOut < serving || !v.spent() && e.busy(j) < serving) {
 			e.poke(j)
 		}
 	}

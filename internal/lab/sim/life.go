@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"tandem/internal/lab"
 )
@@ -41,6 +42,7 @@ func (e *engine) enter(i int32) {
 func (e *engine) appear(i int32) {
 	v := &e.nodes[i]
 	v.state = isHere
+	e.place[i] = int32(len(e.here))
 	e.here = append(e.here, i)
 	e.hold(i, 1)
 	if t := e.people.session(i-e.origins, int(v.sessions)); t < forever-e.now && v.got < e.pieces {
@@ -119,13 +121,9 @@ func (e *engine) part(i int32, to nodeState) {
 // absent takes a node out of those that are here.
 func (e *engine) absent(i int32) {
 	last := len(e.here) - 1
-	for k, j := range e.here {
-		if j == i {
-			e.here[k] = e.here[last]
-			e.here = e.here[:last]
-			return
-		}
-	}
+	k, j := e.place[i], e.here[last]
+	e.here[k], e.place[j] = j, k
+	e.here = e.here[:last]
 }
 
 // finished is called when a receiver has everything.
@@ -200,8 +198,9 @@ func (e *engine) killOrigins(share float64) {
 }
 
 func (e *engine) killPeers(share float64) {
-	e.rand.Shuffle(len(e.here), func(a, b int) { e.here[a], e.here[b] = e.here[b], e.here[a] })
-	victims := append([]int32(nil), e.here[:part(share, len(e.here))]...)
+	victims := slices.Clone(e.here)
+	e.rand.Shuffle(len(victims), func(a, b int) { victims[a], victims[b] = victims[b], victims[a] })
+	victims = victims[:part(share, len(victims))]
 	for _, i := range victims {
 		for p := range e.pieces {
 			if bit(e.row(e.have, i), p) {

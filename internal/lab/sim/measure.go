@@ -26,7 +26,7 @@ type measures struct {
 	pieces  int
 	notes   []string
 
-	gave, took []int64 // per node
+	gave, took []int64 // per node, of the first lab.MaxNodes receivers
 	first      []int64 // per receiver, from its start; 0: nothing came
 	done       []int64 // per receiver, from its start; 0: it did not finish
 	finished   int     // of those that count
@@ -62,7 +62,7 @@ func newMeasures(r lab.Run, p *people, pieces int) *measures {
 	n := p.len()
 	m := &measures{
 		s: s, run: r, p: p, origins: origins, pieces: pieces,
-		gave: make([]int64, origins+n), took: make([]int64, origins+n), first: make([]int64, n), done: make([]int64, n),
+		gave: make([]int64, origins+min(n, lab.MaxNodes)), took: make([]int64, origins+min(n, lab.MaxNodes)), first: make([]int64, n), done: make([]int64, n),
 		held: make([]int32, pieces), bare: pieces,
 		sample: thinning{every: int64(time.Millisecond)},
 		points: make([]lab.Point, 1, maxPoints+2),
@@ -85,8 +85,12 @@ func (m *measures) counts(i int32) bool { return !m.p.is(i, poisoner) }
 
 // sent says that node from gave node to bytes of content, right or wrong, of use or not.
 func (m *measures) sent(from, to int32, bytes int64) {
-	m.gave[from] += bytes
-	m.took[to] += bytes
+	if int(from) < len(m.gave) {
+		m.gave[from] += bytes
+	}
+	if int(to) < len(m.took) {
+		m.took[to] += bytes
+	}
 	if int(from) >= m.origins {
 		m.fromPeers += bytes
 	}

@@ -22,8 +22,10 @@ func sparse(n int) (dials, limit int) {
 		return dialsTo, takesIn
 	case n <= 20_000:
 		return 32, 48
+	case n <= 200_000:
+		return 16, 24
 	}
-	return 16, 24
+	return 10, 16
 }
 
 // lines is who is connected to whom, and in which order each serves the others.
@@ -45,7 +47,7 @@ type account struct {
 }
 
 func newLines(n, origins int, notes bool, m *measures) lines {
-	l := lines{of: make([]choke.Line, n), banned: make(map[pair]bool)}
+	l := lines{of: large(make([]choke.Line, n)), banned: make(map[pair]bool)}
 	l.dials, l.limit = sparse(n)
 	if n <= lab.MaxNodes {
 		l.accounts = make(map[pair]*account)
@@ -55,7 +57,7 @@ func newLines(n, origins int, notes bool, m *measures) lines {
 	}
 	at := min(l.limit, n)
 	first := min(originHas, n)
-	room := make([]int32, origins*first+(n-origins)*at)
+	room := large(make([]int32, origins*first+(n-origins)*at))
 	var beside []int32
 	if notes {
 		beside = make([]int32, len(room))

@@ -35,8 +35,9 @@ type chunk struct {
 // dump is up to how many events are put into the heap at a time.
 const dump = 48
 
-func newQueue() queue {
-	q := queue{free: none}
+// newQueue returns a queue with room for the events of n nodes.
+func newQueue(n int) queue {
+	q := queue{free: none, chunks: large(make([]chunk, 0, n/16))}
 	for l := range q.files {
 		for d := range q.files[l] {
 			q.files[l][d] = none

@@ -11,7 +11,7 @@ import (
 // pushed meanwhile finds its place.
 func TestQueueOrdersEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		q := newQueue()
+		q := newQueue(0)
 		var model []int64
 		now, n := int64(0), int32(0)
 		span := rapid.SampledFrom([]int64{1, 3, 1 << 8, 1 << 20, 1 << 40, 1 << 61})
@@ -66,7 +66,7 @@ func TestRingIsFirstInFirstOut(t *testing.T) {
 
 // BenchmarkQueue pops an event and pushes another, with a million in the queue.
 func BenchmarkQueue(b *testing.B) {
-	q := newQueue()
+	q := newQueue(0)
 	x := uint64(1)
 	for i := range int32(1_000_000) {
 		x = mix(x, 1, 2)

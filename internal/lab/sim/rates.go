@@ -287,6 +287,9 @@ const wakes = 4
 // full reports whether next to nothing is left of a node's downlink.
 func (v *node) full() bool { return v.down-v.in <= v.down/32 }
 
+// spent reports whether next to nothing is left of a node's uplink.
+func (v *node) spent() bool { return v.up-v.out <= v.up/32 }
+
 // spread gives what is left of a node's link to its flows. Where there are few each is
 // settled; where there are many each gets an equal part of what is left, if its other
 // end has as much.

@@ -80,10 +80,10 @@ func (m *measures) course(r *lab.Result, t int64) {
 }
 
 // rates returns what each receiver that counts got per second of its time, until it had
-// everything or the run ended.
+// everything or the run ended. Of very many it is those whose bytes are counted.
 func (m *measures) rates(end int64) []float64 {
 	list := make([]float64, 0, m.p.honest)
-	for i, d := range m.done {
+	for i, d := range m.done[:len(m.took)-m.origins] {
 		if !m.counts(int32(i)) || m.p.start[i] > end {
 			continue
 		}

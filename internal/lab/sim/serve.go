@@ -20,6 +20,9 @@ func (e *engine) serve(j int32) {
 	if !e.gives(j) {
 		return
 	}
+	if v := &e.nodes[j]; !e.asks && v.nOut >= serving && v.spent() { // of no use, and a look at its flows costs
+		return
+	}
 	for slots := e.slots(j); int(e.nodes[j].nOut) < slots || e.busy(j) < slots; {
 		i, ok := e.next(j)
 		if !ok {
@@ -66,10 +69,10 @@ func (e *engine) next(j int32) (int32, bool) {
 	last := int32(none)
 	line := &e.lines.of[j]
 	for k, i := range line.Waiting() {
-		v := &e.nodes[i]
-		if e.asks && line.Note(k) == none || !e.asks && (i < e.origins || v.got == e.pieces || v.turnedAway && v.nIn >= crowded && v.full() || !e.lacks(i, offer)) {
+		if e.asks && line.Note(k) == none || !e.asks && (i < e.origins || !e.lacks(i, offer)) {
 			continue
 		}
+		v := &e.nodes[i]
 		if !e.asks && v.nIn >= crowded && v.full() {
 			v.turnedAway = true
 			continue
