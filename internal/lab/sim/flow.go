@@ -73,8 +73,12 @@ func (e *engine) end(f int32) {
 	parted := v.part
 	e.detachWith(f, true)
 	p.last = !parted || e.other(p.to, p.piece) == none
-	e.fifo.push(p)
 	e.poke(p.from)
+	if e.lag > 0 {
+		e.arrive(p)
+		return
+	}
+	e.fifo.push(p)
 }
 
 // detachWith is detach, and tells the hook.

@@ -62,7 +62,7 @@ func newMeasures(r lab.Run, p *people, pieces int) *measures {
 	n := p.len()
 	m := &measures{
 		s: s, run: r, p: p, origins: origins, pieces: pieces,
-		gave: make([]int64, origins+min(n, lab.MaxNodes)), took: make([]int64, origins+min(n, lab.MaxNodes)), first: make([]int64, n), done: make([]int64, n),
+		gave: make([]int64, origins+min(n, lab.MaxNodes)), took: make([]int64, origins+min(n, lab.MaxNodes)), first: large(make([]int64, n)), done: large(make([]int64, n)),
 		held: make([]int32, pieces), bare: pieces,
 		sample: thinning{every: int64(time.Millisecond)},
 		points: make([]lab.Point, 1, maxPoints+2),

@@ -22,10 +22,10 @@ func sparse(n int) (dials, limit int) {
 		return dialsTo, takesIn
 	case n <= 20_000:
 		return 32, 48
-	case n <= 200_000:
+	case n <= eager:
 		return 16, 24
 	}
-	return 10, 16
+	return 8, 12
 }
 
 // lines is who is connected to whom, and in which order each serves the others.

@@ -9,7 +9,7 @@ import (
 // large asks the system to keep a large array on huge pages: a run of a million nodes
 // goes all over a gigabyte, and would spend half its time on finding pages.
 func large[T any](list []T) []T {
-	const least = 8 << 20
+	const least = 2 << 20
 	size := uintptr(cap(list)) * unsafe.Sizeof(*new(T))
 	if size < least {
 		return list

@@ -210,7 +210,7 @@ func (e *engine) link(from, to, piece int32) int32 {
 	a, b := &e.nodes[from], &e.nodes[to]
 	e.flows[f] = flow{
 		from: from, to: to, piece: piece, nextOut: a.firstOut, prevOut: none, nextIn: b.firstIn, prevIn: none,
-		since: e.now + e.late, end: forever,
+		since: e.now + e.late + e.lag, end: forever,
 	}
 	if a.firstOut != none {
 		e.flows[a.firstOut].prevOut = f

@@ -143,9 +143,21 @@ func (e *engine) choose(j, i int32) int32 {
 	for w, set := range e.row(e.taken, i) {
 		e.open[w] = offer[w] &^ set
 	}
-	piece, _ := e.pull.Rarest(e.open, e.seen, e.lines.of[i].All(), e.rand)
+	piece, _ := e.pull.Rarest(e.open, e.seen, e.counted(i), e.rand)
 	return int32(piece)
 }
+
+// counted returns the neighbours of node i among which pieces are counted: of very many
+// nodes, some.
+func (e *engine) counted(i int32) []int32 {
+	all := e.lines.of[i].All()
+	if e.lag > 0 && len(all) > sampled {
+		return all[:sampled]
+	}
+	return all
+}
+
+const sampled = 8
 
 // wants returns the rarest of the pieces that node i lacks, does not fetch and are not
 // in barred (words, nil: none), as an origin would be asked for; none if there is none.
@@ -161,7 +173,7 @@ func (e *engine) wants(i int32, barred []uint64) int32 {
 			return e.rest[k].piece
 		}
 	}
-	piece, ok := e.pull.Rarest(e.open, e.seen, e.lines.of[i].All(), e.rand)
+	piece, ok := e.pull.Rarest(e.open, e.seen, e.counted(i), e.rand)
 	if !ok {
 		return none
 	}
