@@ -19,7 +19,7 @@ const (
 
 	mostSimulated = 2_000_000 // receivers: more do not fit into a usual memory
 	mostSecondary = 2_000     // receivers of a simulation that is not a Main one
-	mostTransfers = 1 << 22   // pieces x receivers of a Main simulation
+	mostTransfers = 1 << 20   // pieces x receivers of a Main simulation
 	fewTransfers  = 1 << 19   // of any other
 	repeated      = 1 << 15   // of any other up to which it is repeated
 	fewestPieces  = 64        // that pieces are merged to

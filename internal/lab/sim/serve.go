@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"tandem/internal/choke"
 )
 
@@ -143,6 +145,7 @@ func (e *engine) choose(j, i int32) int32 {
 	for w, set := range e.row(e.taken, i) {
 		e.open[w] = offer[w] &^ set
 	}
+	e.narrow()
 	piece, _ := e.pull.Rarest(e.open, e.seen, e.counted(i), e.rand)
 	return int32(piece)
 }
@@ -159,6 +162,28 @@ func (e *engine) counted(i int32) []int32 {
 
 const sampled = 8
 
+// narrow leaves of very many open pieces those of one part, drawn at random: the rarest
+// of a thousand are as good as the rarest of all, and the product looks at no more.
+func (e *engine) narrow() {
+	if e.words <= 2*look {
+		return
+	}
+	parts := (e.words + look - 1) / look
+	first := e.rand.IntN(parts)
+	for k := range parts {
+		lo := (first + k) % parts * look
+		hi := min(lo+look, e.words)
+		if slices.ContainsFunc(e.open[lo:hi], func(set uint64) bool { return set != 0 }) {
+			clear(e.open[:lo])
+			clear(e.open[hi:])
+			return
+		}
+	}
+}
+
+// look is the words of such a part: 1,024 pieces, as pick.Picker looks at.
+const look = 16
+
 // wants returns the rarest of the pieces that node i lacks, does not fetch and are not
 // in barred (words, nil: none), as an origin would be asked for; none if there is none.
 func (e *engine) wants(i int32, barred []uint64) int32 {
@@ -173,6 +198,7 @@ func (e *engine) wants(i int32, barred []uint64) int32 {
 			return e.rest[k].piece
 		}
 	}
+	e.narrow()
 	piece, ok := e.pull.Rarest(e.open, e.seen, e.counted(i), e.rand)
 	if !ok {
 		return none
