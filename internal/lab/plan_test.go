@@ -128,7 +128,7 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 	}{
 		{"real runs of many", "-count = 25", "Real runs are left out above 24 receivers, and these are 25", []string{"real main"}},
 		{"real runs of many origins", "-up = \"40Mbit\"\ncount = 2", "Real runs are left out with more than one origin", []string{"real main"}},
-		{"pieces of a very large crowd", "-count = 8000", "The main simulation is made with pieces of 128 KiB", []string{"real main"}},
+		{"pieces of a very large crowd", "-count = 8000", "The main simulation is made with pieces of 512 KiB", []string{"real main"}},
 		{"real runs of hours", "-size = \"10GiB\"", "No real run of client-server: it would take 6h14m", nil},
 		{"worlds that are not asked for", "worlds = [\"bound\"]\n", "", []string{"real main", "sim main", "sim sweep", "sim survival"}},
 		{"normalisations of models that are not asked for", "models = [\"peer-to-peer\"]\n", "", []string{"bound budget", "sim budget", "sim capacity", "sim origins"}},
