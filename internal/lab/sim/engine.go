@@ -145,6 +145,7 @@ func newEngine(ctx context.Context, r lab.Run) *engine {
 	e.alive = e.origins
 	if p.len() > eager {
 		e.lag = e.trip + int64(verify)
+		e.m.note("above %d receivers the rarest piece is that among %d neighbours in the simulator", eager, sampled)
 	}
 	n := int(e.origins) + p.len()
 	e.nodes, e.place = large(make([]node, n)), large(make([]int32, n))

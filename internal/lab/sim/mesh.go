@@ -51,6 +51,8 @@ func newLines(n, origins int, notes bool, m *measures) lines {
 	l.dials, l.limit = sparse(n)
 	if n <= lab.MaxNodes {
 		l.accounts = make(map[pair]*account)
+	} else {
+		m.note("above %d nodes those that only take are served as all others are in the simulator", lab.MaxNodes)
 	}
 	if l.dials < dialsTo {
 		m.note("each node has about %d connections in the simulator, where the product has %d", l.dials, dialsTo)
