@@ -93,3 +93,13 @@ func fillBar(c draw.Canvas, box vg.Rectangle, l look) {
 	}
 	c.StrokeLines(draw.LineStyle{Color: l.hex, Width: 1.25}, corners)
 }
+
+// shares draws bars from 0 to 100 %.
+func shares(b bars, x, y string) chart {
+	p := empty(x, y)
+	zeroTo(&p.Y, []float64{0, 0.25, 0.5, 0.75, 1}, percent)
+	p.Y.Max = 1.08
+	b.axes(p.Plot)
+	p.Add(grid(false), b)
+	return p
+}

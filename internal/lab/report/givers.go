@@ -210,14 +210,7 @@ func contributions(e evidence) (figure, bool) {
 	}
 	f.see = seenInGivers(runs)
 	f.key = "Shares of all bytes, in percent."
-	f.panels = []panel{plotted("givers", "Shares of all bytes that origins and receivers gave. "+f.see, func() chart {
-		p := empty("", "share of all bytes")
-		zeroTo(&p.Y, []float64{0, 0.25, 0.5, 0.75, 1}, percent)
-		p.Y.Max = 1.08
-		b.axes(p.Plot)
-		p.Add(grid(false), b)
-		return p
-	}, nil)}
+	f.panels = []panel{plotted("givers", "Shares of all bytes that origins and receivers gave. "+f.see, func() chart { return shares(b, "", "share of all bytes") }, nil)}
 	return f, true
 }
 

@@ -80,14 +80,7 @@ func survival(e evidence) (figure, bool) {
 	}
 	f.see = seenInSurvival(e, runs, moments)
 	f.key = "Each column is a model, in the order " + list(names(e.models)) + ". Once one copy of everything is out, peers can finish without the origin."
-	f.panels = []panel{plotted("survival", "Share of receivers that finish after the origin is killed. "+f.see, func() chart {
-		p := empty("when the origin is killed", "receivers that finish")
-		zeroTo(&p.Y, []float64{0, 0.25, 0.5, 0.75, 1}, percent)
-		p.Y.Max = 1.08
-		b.axes(p.Plot)
-		p.Add(grid(false), b)
-		return p
-	}, nil)}
+	f.panels = []panel{plotted("survival", "Share of receivers that finish after the origin is killed. "+f.see, func() chart { return shares(b, "when the origin is killed", "receivers that finish") }, nil)}
 	return f, true
 }
 
