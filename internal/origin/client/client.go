@@ -359,6 +359,9 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// plainAnswer is how net/http says that plain HTTP answered to TLS: without a type.
+const plainAnswer = "server gave HTTP response to HTTPS client"
+
 // networkFault gives a failure without an answer its kind.
 func networkFault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -380,7 +383,7 @@ func networkFault(ctx context.Context, err error) error {
 		return err // of the body we send
 	case errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &invalid):
 		return fault.Wrap(fault.Refused, fmt.Errorf("%w: %w", ErrCertificate, err))
-	case errors.As(err, &header):
+	case errors.As(err, &header), strings.Contains(err.Error(), plainAnswer):
 		return fault.Wrap(fault.Protocol, fmt.Errorf("%w: %w", ErrNoTLS, err))
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fault.Wrap(fault.NotFound, err)

@@ -64,6 +64,9 @@ func (t *tally) failed(ctx context.Context, name string, err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.out.Failed++
+	if ctx.Err() != nil && fault.KindOf(err) == fault.Closed {
+		return ctx.Err() // broken off because another failed, which says more
+	}
 	if t.first == nil {
 		t.first = err
 	}

@@ -110,6 +110,15 @@ func TestNobodyThereIsSaidSoon(t *testing.T) {
 	}
 }
 
+func TestPlainHTTPBehindHTTPSIsSaid(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(fine))
+	defer s.Close()
+	_, err := newClient(t, strings.Replace(s.URL, "http:", "https:", 1), nil).Me(t.Context())
+	if !errors.Is(err, ErrNoTLS) || IsLost(err) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestAnInterruptEndsWaiting(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	c := scripted(t, nil, func(w http.ResponseWriter, r *http.Request) {

@@ -3,10 +3,12 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,6 +243,36 @@ func TestOneRefusedFileDoesNotKeepOthersBack(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if out.Files != 2 || out.Failed != 2 || f.tree["a"] != "a" || f.tree["c"] != "c" {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestWhatIsBrokenOffHidesNotWhy(t *testing.T) {
+	f, c := newFake(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "small"), "small")
+	write(t, filepath.Join(dir, "large"), strings.Repeat("l", SmallFile+1))
+	large := make(chan struct{})
+	var once sync.Once
+	f.before = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		switch {
+		case strings.Contains(r.URL.Path, "/batch"):
+			<-large
+			problem(w, http.StatusNotFound, "not-found", "there is none of that name")
+			return true
+		case r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch:
+			_, _ = io.Copy(io.Discard, r.Body)
+			once.Do(func() { close(large) })
+			<-r.Context().Done()
+			return true
+		}
+		return false
+	}
+	out, err := c.In("c").Send(t.Context(), dir, "", Put{})
+	if fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "there is none of that name") {
+		t.Errorf("got %v (%s)", err, fault.KindOf(err))
+	}
+	if out.Files != 0 {
 		t.Errorf("%+v", out)
 	}
 }
