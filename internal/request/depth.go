@@ -7,7 +7,7 @@ import (
 
 const (
 	blockSize = 16 << 10
-	slack     = 250 * time.Millisecond // what a queue holds beyond the round trip
+	slack     = 250 * time.Millisecond // what a queue holds beyond the round trip at least
 
 	// MinDepth is kept even on a connection that has delivered nothing:
 	// enough to bridge the time between two answers.
@@ -17,9 +17,10 @@ const (
 )
 
 // Depth returns how many requests to keep outstanding on a connection that
-// delivers rate bytes per second over the round trip rtt, at most limit.
-func Depth(rate float64, rtt time.Duration, limit int) int {
-	d := math.Ceil(rate*(rtt+slack).Seconds()/blockSize) + 1
+// delivers rate bytes per second, for its round trip and slack together (Pulse
+// says how much), at most limit.
+func Depth(rate float64, span time.Duration, limit int) int {
+	d := math.Ceil(rate*span.Seconds()/blockSize) + 1
 	if d > float64(limit) {
 		return limit
 	}

@@ -28,7 +28,7 @@ func TestDepth(t *testing.T) {
 		{"a small limit holds below the least", 1e9, time.Millisecond, 3, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := request.Depth(c.rate, c.rtt, c.limit); got != c.want {
+			if got := request.Depth(c.rate, c.rtt+new(request.Pulse).Slack(), c.limit); got != c.want {
 				t.Errorf("depth %d, want %d", got, c.want)
 			}
 		})

@@ -41,6 +41,7 @@ type fetching struct {
 	out    fifo[ask]
 	own    *partial // the piece this connection started, while it has unrequested blocks
 	rate   request.Rate
+	pulse  request.Pulse
 	rtt    time.Duration
 	steady float64 // rate at the last block
 	down   int64

@@ -15,7 +15,7 @@ func (s *Swarm) depth(c *conn) int {
 		return 1
 	}
 	limit := min(s.cfg.MaxDepth, c.reqq)
-	d := request.Depth(c.rate.Get(s.now), c.rtt, limit)
+	d := request.Depth(c.rate.Get(s.now), c.rtt+c.pulse.Slack(), limit)
 	return request.Net(d, s.outstanding, s.missing)
 }
 

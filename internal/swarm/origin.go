@@ -68,7 +68,7 @@ func (s *Swarm) originDepth(c *conn) int {
 	if c.down == 0 && len(s.list) == 1 {
 		least = max(least, originAlone/content.BlockSize)
 	}
-	d := request.Depth(c.rate.Get(s.now), c.rtt, s.cfg.MaxDepth)
+	d := request.Depth(c.rate.Get(s.now), c.rtt+c.pulse.Slack(), s.cfg.MaxDepth)
 	return request.Net(max(d, least), s.outstanding, s.missing)
 }
 
