@@ -18,7 +18,8 @@ type Tracker struct {
 
 	server *http.Server
 	mu     sync.Mutex
-	seeds  map[string]int // address to number of announces with nothing left
+	seeds  map[string]bool     // addresses that announced with nothing left
+	heard  map[string][]string // address to what it announced, in short
 	wake   chan struct{}
 }
 
@@ -28,38 +29,42 @@ func StartTracker(host *real.Host) (*Tracker, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tracker{URL: "http://" + l.Addr().String() + "/announce", seeds: map[string]int{}, wake: make(chan struct{}, 1)}
+	t := &Tracker{URL: "http://" + l.Addr().String() + "/announce", seeds: map[string]bool{}, heard: map[string][]string{}, wake: make(chan struct{}, 1)}
 	inner := tracker.NewServer(tracker.ServerOptions{Interval: 10 * time.Second, MinInterval: 2 * time.Second})
 	t.server = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner.ServeHTTP(w, r)
-		if r.URL.Query().Get("left") == "0" {
-			ip, _, _ := net.SplitHostPort(r.RemoteAddr)
-			t.mu.Lock()
-			t.seeds[ip]++
-			t.mu.Unlock()
-			select {
-			case t.wake <- struct{}{}:
-			default:
-			}
+		q := r.URL.Query()
+		ip, _, _ := net.SplitHostPort(r.RemoteAddr)
+		t.mu.Lock()
+		t.heard[ip] = append(t.heard[ip], q.Get("event")+" left "+q.Get("left"))
+		t.seeds[ip] = t.seeds[ip] || q.Get("left") == "0"
+		t.mu.Unlock()
+		select {
+		case t.wake <- struct{}{}:
+		default:
 		}
 	})}
 	go func() { _ = t.server.Serve(l) }()
 	return t, nil
 }
 
-// WaitSeed waits until the client on host has announced the whole content.
-func (t *Tracker) WaitSeed(ctx context.Context, host *real.Host) error {
+// WaitSeed waits until p has announced the whole content. An error tells what it
+// announced instead, and the end of its log.
+func (t *Tracker) WaitSeed(ctx context.Context, p *Proc) error {
+	addr := p.Job.Host.Addr.String()
 	for {
 		t.mu.Lock()
-		n := t.seeds[host.Addr.String()]
+		seeds, heard := t.seeds[addr], t.heard[addr]
 		t.mu.Unlock()
-		if n > 0 {
+		if seeds {
 			return nil
 		}
 		select {
 		case <-t.wake:
+		case <-p.exited:
+			return fmt.Errorf("%s on %s ended before it announced the whole content: %v; announced %q; %s", p.Kind, p.Job.Host.Name, p.err, heard, p.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("no seed announced from %s: %w", host.Name, ctx.Err())
+			return fmt.Errorf("%s on %s did not announce the whole content: %w; announced %q; %s", p.Kind, p.Job.Host.Name, ctx.Err(), heard, p.tail())
 		}
 	}
 }

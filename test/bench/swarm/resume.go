@@ -61,7 +61,7 @@ func (f *field) seedSlowly(ctx context.Context, kind peers.Kind) (*peers.Proc, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	if err := f.tracker.WaitSeed(ctx, f.seedHost); err != nil {
+	if err := f.tracker.WaitSeed(ctx, p); err != nil {
 		p.Kill()
 		return nil, err
 	}

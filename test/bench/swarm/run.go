@@ -79,7 +79,7 @@ func (f *field) seed(ctx context.Context, kind peers.Kind) (*peers.Proc, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
-	if err := f.tracker.WaitSeed(ctx, f.seedHost); err != nil {
+	if err := f.tracker.WaitSeed(ctx, p); err != nil {
 		p.Kill()
 		return nil, err
 	}
