@@ -302,3 +302,28 @@ func (c *crowd) during(t *testing.T, d time.Duration, n int, stop <-chan struct{
 	}()
 	c.run(ctx, n, urls...)
 }
+
+// outlives takes something away from the server for ten seconds under uploads, and
+// holds that files are acknowledged again when it is back, and none was lost.
+func (c *crowd) outlives(t *testing.T, url string, stop, start func()) {
+	t.Helper()
+	var was int
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		<-time.After(time.Second)
+		stop()
+		<-time.After(10 * time.Second)
+		was = c.count()
+		start()
+		for end := time.Now().Add(30 * time.Second); c.count() == was && time.Now().Before(end); {
+			<-time.After(10 * time.Millisecond)
+		}
+	}()
+	c.during(t, time.Minute, 4, back, url)
+	<-back
+	c.check(t, url, map[string]bool{})
+	if c.count() <= was {
+		t.Errorf("%d files acknowledged before it was back, %d after: the server did not recover", was, c.count())
+	}
+}

@@ -142,22 +142,7 @@ func TestDatabaseRestartedUnderLoad(t *testing.T) {
 	pg := engines.Cluster(t)
 	s := start(t, servers.Options{Database: pg.Database(t)})
 	c := newCrowd(t, s)
-	done := make(chan struct{})
-	time.AfterFunc(time.Second, func() {
-		pg.Stop()
-		time.AfterFunc(10*time.Second, func() {
-			pg.Start(t)
-			time.AfterFunc(2*time.Second, func() { close(done) })
-		})
-	})
-	before := make(chan int, 1)
-	time.AfterFunc(11*time.Second, func() { before <- c.count() })
-	c.during(t, time.Minute, 4, done, s.URL)
-	<-done
-	c.check(t, s.URL, map[string]bool{})
-	if was := <-before; c.count() <= was {
-		t.Errorf("%d files acknowledged before the database was back, %d after: it did not recover", was, c.count())
-	}
+	c.outlives(t, s.URL, pg.Stop, func() { pg.Start(t) })
 	refusedOnlyWith(t, c, http.StatusServiceUnavailable)
 	whole(t, s)
 }
@@ -167,22 +152,7 @@ func TestObjectStoreGoneUnderLoad(t *testing.T) {
 	s3 := engines.S3(t)
 	s := start(t, servers.Options{Database: engines.Cluster(t).Database(t), Blobs: s3.URL})
 	c := newCrowd(t, s)
-	done := make(chan struct{})
-	time.AfterFunc(time.Second, func() {
-		s3.Stop()
-		time.AfterFunc(10*time.Second, func() {
-			s3.Start(t)
-			time.AfterFunc(2*time.Second, func() { close(done) })
-		})
-	})
-	before := make(chan int, 1)
-	time.AfterFunc(11*time.Second, func() { before <- c.count() })
-	c.during(t, time.Minute, 4, done, s.URL)
-	<-done
-	c.check(t, s.URL, map[string]bool{})
-	if was := <-before; c.count() <= was {
-		t.Errorf("%d files acknowledged before the object store was back, %d after: it did not recover", was, c.count())
-	}
+	c.outlives(t, s.URL, s3.Stop, func() { s3.Start(t) })
 	refusedOnlyWith(t, c, http.StatusServiceUnavailable)
 	whole(t, s)
 }

@@ -67,8 +67,9 @@ func outlive(t *testing.T, flags []string, clients []peers.Kind) {
 // stage is hosts in network namespaces.
 type stage struct {
 	*real.Star
-	t   *testing.T
-	dir string
+	t      *testing.T
+	dir    string
+	origin *real.Host // the server's
 }
 
 func newStage(t *testing.T) *stage {
@@ -82,7 +83,7 @@ func newStage(t *testing.T) *stage {
 			t.Error(err)
 		}
 	})
-	return &stage{star, t, t.TempDir()}
+	return &stage{Star: star, t: t, dir: t.TempDir()}
 }
 
 func (s *stage) host(link real.Link) *real.Host {
@@ -98,6 +99,7 @@ func (s *stage) host(link real.Link) *real.Host {
 func (s *stage) serve(link real.Link, size int64, args ...string) (*servers.Server, string, servers.Link) {
 	s.t.Helper()
 	h, ctx := s.host(link), s.t.Context()
+	s.origin = h
 	server, err := servers.New(ctx, servers.Options{
 		Dir: filepath.Join(s.dir, "server"), Listen: h.Addr.String() + ":7780",
 		Command: func(name string, args ...string) *exec.Cmd {
@@ -120,6 +122,27 @@ func (s *stage) serve(link real.Link, size int64, args ...string) (*servers.Serv
 		s.t.Fatal(err)
 	}
 	return server, file, l
+}
+
+// gave waits until so many bytes of payload have left the server's uplink.
+func (s *stage) gave(bytes int64) {
+	s.t.Helper()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for over := time.After(patience); ; {
+		seen, err := s.origin.Traffic()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if seen.Sent.Payload() >= bytes {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-over:
+			s.t.Fatalf("the server has sent %d of %d bytes after %s", seen.Sent.Payload(), bytes, patience)
+		}
+	}
 }
 
 func (s *stage) start(kind peers.Kind, job peers.Job) *peers.Proc {

@@ -52,17 +52,17 @@ func TestAFileReplacedOnTheServer(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			file, l := w.publish(size, 12)
-			var args []string
+			args := []string{"--down-limit", "512KiB"} // ten seconds are left to replace it
 			if full {
 				h := w.get("holder", l.Link, "--up-limit", "3MiB")
 				h.complete(file)
-				args = []string{"--peer", h.addr()}
+				args = []string{"--down-limit", "2MiB", "--peer", h.addr()}
 			}
 			other := filepath.Join(w.dir, "other", "file.bin")
 			if err := peers.WriteRandom(other, size, 13); err != nil {
 				t.Fatal(err)
 			}
-			n := w.get("b", l.Link, append(args, "--down-limit", "2MiB", "--patience", "5s")...)
+			n := w.get("b", l.Link, append(args, "--patience", "5s")...)
 			n.past(0.1)
 			w.must("put", other, "c")
 			if full {

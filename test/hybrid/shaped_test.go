@@ -2,7 +2,6 @@ package hybrid
 
 import (
 	"testing"
-	"time"
 
 	"tandem/internal/lab/real"
 	"tandem/test/peers"
@@ -12,13 +11,14 @@ import (
 // left its uplink: everybody finishes.
 func TestKilledOnShapedLinks(t *testing.T) {
 	t.Parallel()
-	const n, content, up = 6, 8 << 20, 16e6
+	const n, content = 6, 8 << 20
 	s := newStage(t)
-	server, file, l := s.serve(real.Link{Up: up, Apart: true}, content)
+	server, file, l := s.serve(real.Link{Up: 16e6, Apart: true}, content)
 	var procs []*peers.Proc
 	for range n {
 		procs = append(procs, s.start(peers.Tandem, peers.Job{Host: s.host(real.Link{Up: 8e6, Down: 40e6, Apart: true}), Magnet: l.Link}))
 	}
-	time.AfterFunc(time.Duration(1.35*content*8/up*float64(time.Second)), server.Kill)
+	s.gave(content * 135 / 100)
+	server.Kill()
 	s.wait(file, procs...)
 }
