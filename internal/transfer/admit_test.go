@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -101,15 +102,31 @@ func TestNodesThatDialEachOtherKeepOneConnection(t *testing.T) {
 	}
 }
 
+// dials counts what is dialed.
+type dials struct {
+	transport.Network
+	n int
+}
+
+func (d *dials) Dial(ctx context.Context, to transport.Target) (transport.Conn, error) {
+	d.n++
+	return d.Network.Dial(ctx, to)
+}
+
 func TestANodeDoesNotTalkToItself(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		files := testFiles(100_000)
 		tor := makeTorrent(t, forms[0], 32<<10, files, false)
-		n := w.start(tor, nil, nil)
+		d := &dials{}
+		n := w.start(tor, nil, func(cfg *Config) { d.Network, cfg.Network = cfg.Network, d })
 		n.AddPeers("link", n.at())
 		<-time.After(30 * time.Second)
+		synctest.Wait()
 		if got := n.Status().Peers; len(got) != 0 {
 			t.Errorf("connected to ourselves: %v", got)
+		}
+		if d.n != 1 {
+			t.Errorf("dialed ourselves %d times in half a minute", d.n)
 		}
 	})
 }

@@ -63,10 +63,12 @@ func admit(c transport.Conn, hs wire.Handshake, s share) error {
 		return fault.Errorf(fault.Refused, "nobody is admitted for audience %s", s.audience)
 	}
 	if hs.PeerID == s.self {
-		return fault.Errorf(fault.Refused, "connected to ourselves")
+		return errOurselves
 	}
 	return nil
 }
+
+var errOurselves = fault.Errorf(fault.Refused, "connected to ourselves")
 
 // share returns what connections are compared with now.
 func (t *Transfer) share() share {

@@ -66,6 +66,21 @@ func (t *Transfer) dialed(d dialed) {
 	t.attach(d.nc, d.hs, d.e)
 }
 
+// turnAway closes nc. Is the other end ourselves, who dialed, it is answered
+// first: from the answer it learns whom it dialed, and does not do so again.
+func (t *Transfer) turnAway(nc transport.Conn, hs wire.Handshake, ours bool) {
+	mine := t.hello(hs.Key, t.knowsV2())
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		if ours {
+			_ = nc.SetWriteDeadline(time.Now().Add(handshakeTimeout))
+			_, _ = nc.Write(mine.Append(nil))
+		}
+		_ = nc.Close()
+	}()
+}
+
 // attach makes a connection on which handshakes were exchanged (outgoing: e is
 // its entry) or read (incoming) part of the transfer, or closes it.
 func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
@@ -80,11 +95,7 @@ func (t *Transfer) attach(nc transport.Conn, hs wire.Handshake, e *entry) {
 			e.failed(t.now)
 			e.never = e.never || hs.PeerID == t.cfg.PeerID || t.bans.has(c.key)
 		}
-		t.wg.Add(1)
-		go func() {
-			defer t.wg.Done()
-			_ = nc.Close()
-		}()
+		t.turnAway(nc, hs, e == nil && errors.Is(err, errOurselves))
 		return
 	}
 	if e != nil {
