@@ -86,6 +86,16 @@ func newWorld(t *testing.T, args ...string) *world {
 	return w
 }
 
+// until waits until c is closed.
+func (w *world) until(what string, c <-chan struct{}) {
+	w.t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		w.t.Fatalf("not after %s: %s; %d bytes were sent", patience, what, w.front.sent.Load())
+	}
+}
+
 // alone keeps nodes from finding each other by anything but the link.
 var alone = []string{"TANDEM_DHT=false", "TANDEM_LAN=false", "TANDEM_PORT_MAP=false", "TANDEM_LISTEN=127.0.0.1:0", "NO_COLOR=1"}
 
