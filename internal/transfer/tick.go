@@ -46,6 +46,7 @@ func (t *Transfer) tick() {
 	if t.now.Sub(t.secondAt) < time.Second {
 		return
 	}
+	first := t.secondAt.IsZero() // of it nothing has been seen yet
 	t.secondAt = t.now
 	for _, c := range append([]*conn(nil), t.conns...) {
 		t.watch(c)
@@ -53,7 +54,7 @@ func (t *Transfer) tick() {
 	t.judgeAll()
 	t.timeMetadata()
 	t.timeHashes()
-	if t.sw != nil {
+	if t.sw != nil && !first {
 		t.limits.sample(t)
 	}
 	t.partSeeds()
