@@ -91,7 +91,7 @@ func TestMistakesInACase(t *testing.T) {
 		{"an origin that sends nothing", []string{"--origin-up", "0"}, "origin"},
 		{"a time that is none", []string{"--deadline", "soon"}, "soon"},
 		{"a scenario that is not there", []string{"no-such.toml"}, "tandem lab scenarios"},
-		{"two scenarios", []string{"office-lan", "classroom"}, "at most 1"},
+		{"two scenarios", []string{"office-lan", "classroom"}, "takes [SCENARIO"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, errs := run(t, append([]string{"advise"}, c.args...)...)

@@ -51,8 +51,8 @@ before: audit verify finds out whether one was changed or taken away.`,
 		}),
 	}
 	f := c.Flags()
-	f.StringVar(&since, "since", "", "from this date (2027-01-31) or this long ago (`7d`) on")
-	f.StringVar(&until, "until", "", "up to this date or this long ago")
+	f.StringVar(&since, "since", "", "from this `TIME` on: a date (2027-01-31), or this long ago (7d)")
+	f.StringVar(&until, "until", "", "up to this `TIME`")
 	f.StringVar(&user, "user", "", "only what the account `NAME` did")
 	f.StringVar(&action, "action", "", "only this `ACTION`, such as login")
 	f.Int64Var(&limit, "limit", 0, "at most `N` entries (default all)")

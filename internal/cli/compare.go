@@ -213,7 +213,11 @@ func (a *app) reported(ctx context.Context, dir string, cmp *lab.Comparison, fai
 
 // page is how wide standard output is, and whether it may have colour.
 func (a *app) page() (width int, colour bool) {
-	f, ok := a.stdout.(*os.File)
+	w := a.stdout
+	if out, ok := w.(*output); ok {
+		w = out.Writer
+	}
+	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 100, false
 	}

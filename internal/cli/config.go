@@ -133,9 +133,12 @@ func splitList(v string) []string {
 	return list
 }
 
+// wellKnown stands for the list of DHT nodes that the program knows by itself.
+const wellKnown = `"well-known routers"`
+
 func quoteList(list []string) string {
 	if list == nil {
-		return `"well-known routers"`
+		return wellKnown
 	}
 	quoted := make([]string, len(list))
 	for i, s := range list {

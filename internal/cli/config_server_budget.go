@@ -59,6 +59,19 @@ func budgetRow(key, flag string, of func(*budgetSettings) textual) setting {
 	}
 }
 
+// plainRow shows a row as the number that the file has there, not as text.
+func plainRow(row setting) setting {
+	quoted := row.get
+	row.get = func(s *settings) string {
+		text, err := strconv.Unquote(quoted(s))
+		if err != nil {
+			return quoted(s)
+		}
+		return text
+	}
+	return row
+}
+
 // textual is a setting that has a text form.
 type textual interface {
 	Set(string) error
@@ -68,8 +81,8 @@ type textual interface {
 var budgetTable = []setting{
 	budgetRow("server_origin_rate", "origin-rate", func(b *budgetSettings) textual { return &b.Rate }),
 	budgetRow("server_origin_month", "origin-month", func(b *budgetSettings) textual { return &b.Month }),
-	budgetRow("server_origin_conns", "origin-conns", func(b *budgetSettings) textual { return &b.Conns }),
-	budgetRow("server_origin_copies", "origin-copies", func(b *budgetSettings) textual { return &b.Copies }),
+	plainRow(budgetRow("server_origin_conns", "origin-conns", func(b *budgetSettings) textual { return &b.Conns })),
+	plainRow(budgetRow("server_origin_copies", "origin-copies", func(b *budgetSettings) textual { return &b.Copies })),
 	budgetRow("server_uplink", "uplink", func(b *budgetSettings) textual { return &b.Uplink }),
 }
 
@@ -93,8 +106,14 @@ func (b budgetSettings) budget() origin.Budget {
 // allowance is a Size that the configuration file knows.
 type allowance units.Size
 
-// Set implements pflag.Value.
-func (a *allowance) Set(text string) error { return (*units.Size)(a).Set(text) }
+// Set implements pflag.Value. It reads what String writes, too.
+func (a *allowance) Set(text string) error {
+	if text == "unlimited" {
+		*a = 0
+		return nil
+	}
+	return (*units.Size)(a).Set(text)
+}
 
 func (a *allowance) String() string {
 	if *a == 0 {

@@ -28,8 +28,8 @@ server_origin_rate = "1MB"
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	for key, want := range map[string]string{
-		"server_origin_rate": `"625000B"`, "server_origin_month": `"1099511627776B"`, "server_origin_conns": `"100"`,
-		"server_origin_copies": `"1.2"`, "server_uplink": `"5MB"`,
+		"server_origin_rate": `"625000B"`, "server_origin_month": `"1099511627776B"`, "server_origin_conns": `100`,
+		"server_origin_copies": `1.2`, "server_uplink": `"5MB"`,
 	} {
 		i := slices.IndexFunc(table, func(row setting) bool { return row.key == key })
 		if got := table[i].get(s); got != want {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,5 +178,32 @@ func TestListsInTheEnvironmentAreSeparatedByCommas(t *testing.T) {
 		if got := quoteList(s.Bootstrap); got != want {
 			t.Errorf("%q is read as %s, want %s", in, got, want)
 		}
+	}
+}
+
+func TestWhatIsShownIsAConfigurationFile(t *testing.T) {
+	path := writeConfig(t, "dht_nodes = [\"a:1\"]\nserver_origin_copies = 2\nserver_origin_conns = 7\nserver_origin_month = \"1TiB\"\n")
+	for _, from := range [][]string{{}, {"--config", path}} {
+		_, first, _ := run(t, append(from, "config", "show")...)
+		code, again, errs := run(t, "--config", writeConfig(t, first), "config", "show")
+		if code != exitOK || again != first {
+			t.Errorf("exit %d, %s\nfirst:\n%s\nagain:\n%s", code, errs, first, again)
+		}
+	}
+}
+
+func TestSettingsAsJSON(t *testing.T) {
+	_, out, _ := run(t, "config", "show", "--json", "--no-lan")
+	got := map[string]settingLine{}
+	for line := range strings.Lines(out) {
+		var l settingLine
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		got[l.Key] = l
+	}
+	if len(got) != len(table) || string(got["dht_nodes"].Value) != "null" || string(got["dht"].Value) != "true" ||
+		string(got["lan"].Value) != "false" || got["lan"].Origin != "flag --no-lan" || string(got["up_limit"].Value) != `"unlimited"` {
+		t.Errorf("%d settings of %d: %s", len(got), len(table), out)
 	}
 }

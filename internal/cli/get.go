@@ -47,7 +47,7 @@ same stay, and different ones are not replaced without --force.`,
   tandem get tandem:AbC... --patience 10m
   tandem get film.torrent --select '*.srt' --keep-seeding 12h`,
 		Args: cobra.ExactArgs(1),
-		RunE: g.run,
+		RunE: func(c *cobra.Command, args []string) error { return resumable(g.run(c, args)) },
 	}
 	f := c.Flags()
 	f.StringVar(&g.o.Dir, "dir", ".", "put it into `DIR`")

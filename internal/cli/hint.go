@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"tandem/internal/fault"
 	"tandem/internal/node"
@@ -48,7 +49,7 @@ var special = []struct {
 	{node.ErrNothing, "name the folder that holds it: --dir DIR, or fetch it: tandem get FILE.torrent --dir DIR"},
 	{node.ErrNoNode, "start one with: tandem node &"},
 	{node.ErrNodeRuns, "talk to it with: tandem status"},
-	{node.ErrSource, "give a ticket (tandem:...), a magnet link (magnet:?...) or the path of a .torrent file"},
+	{node.ErrSource, "give a link, a ticket (tandem:...), a magnet link (magnet:?...) or the path of a .torrent file; for NAME/PATH on a server sign in first: tandem login URL"},
 	{node.ErrExpired, "ask the sharer for a new ticket: tandem share PATH"},
 	{node.ErrRevoked, "ask who shared it for a new link; what is here already stays"},
 	{node.ErrPassword, "give it the link's password: --password-file FILE"},
@@ -155,9 +156,29 @@ var dataHints = map[fault.Kind]string{
 	fault.Full:        "make room, then run it again",
 }
 
+// listedBy gives a failure because nothing has the number or name that was given the command that
+// lists what there is.
+func listedBy(command string, err error) error {
+	if fault.KindOf(err) != fault.NotFound || errors.As(err, new(hinted)) {
+		return err
+	}
+	return withHint("see what there is with: "+command, err)
+}
+
+// resumable gives an interruption the word that nothing is lost.
+func resumable(err error) error {
+	if exitCode(err) != exitInterrupted || errors.As(err, new(hinted)) {
+		return err
+	}
+	return withHint("what has come is kept: the same command goes on from there", err)
+}
+
 // hintBy gives err the hint of its kind in hints, unless it has one of its own.
 func hintBy(hints map[fault.Kind]string, err error) error {
 	hint, ok := hints[fault.KindOf(err)]
+	if errors.As(err, new(*fs.PathError)) && fault.KindOf(err) == fault.NotFound { // a name of this machine's
+		hint = "check the path"
+	}
 	if err == nil || !ok || errors.As(err, new(hinted)) || errors.As(err, new(usageError)) || hintServer(err) != "" {
 		return err
 	}

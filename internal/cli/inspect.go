@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,12 @@ type inspection struct {
 	Files       []inspectedFile `json:"files"`
 	Private     bool            `json:"private"`
 	Unsorted    bool            `json:"unsorted,omitempty"` // some dictionary of it has unsorted keys
+	Audience    string          `json:"audience"`
+	Trackers    []string        `json:"trackers,omitempty"`
+	Peers       []string        `json:"peers,omitempty"`
+	ServerKey   string          `json:"server_key,omitempty"`
+	NodesServe  *time.Time      `json:"nodes_serve_until,omitempty"` // to who holds the link, if no server renews it
+	ValidUntil  *time.Time      `json:"valid_until,omitempty"`
 }
 
 type inspectedFile struct {
@@ -47,7 +55,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			}
 			src, err := node.ParseSource(source)
 			if err != nil {
-				return hintLink(source, err)
+				return hintInvalid("give a link, a ticket, a magnet link or a .torrent file; if this is one, it is damaged: get it again", hintLink(source, err))
 			}
 			in := inspect(src)
 			if a.json {
@@ -74,7 +82,10 @@ func inside(source string) (string, error) {
 
 // inspect tells what is known of a source without asking anybody.
 func inspect(src *node.Source) inspection {
-	in := inspection{Name: src.Name, Files: []inspectedFile{}}
+	in := inspection{Name: src.Name, Files: []inspectedFile{}, Audience: src.Audience.String(), Peers: slices.Clone(src.Peers)}
+	for _, tier := range src.Trackers {
+		in.Trackers = append(in.Trackers, tier...)
+	}
 	switch {
 	case src.Torrent != nil:
 		m := src.Torrent.Manifest
@@ -91,8 +102,27 @@ func inspect(src *node.Source) inspection {
 		in.TotalBytes = src.Magnet.Length
 	case src.Ticket != nil:
 		in.hashes(content.SHA1{}, src.Ticket.InfoHash)
+		in.admission(src.Ticket)
 	}
 	return in
+}
+
+// admission tells what a ticket says of its server, and until when it is good for what.
+func (in *inspection) admission(t *metainfo.Ticket) {
+	if !t.Server.IsZero() {
+		in.ServerKey = t.Server.String()
+	}
+	if v, err := capability.Parse(t.Capability, t.Server); err == nil {
+		if c, ok := v.(capability.Capability); ok {
+			in.NodesServe = &c.NotAfter
+		}
+	}
+	if !t.NotAfter.IsZero() {
+		in.ValidUntil = &t.NotAfter
+	}
+	for _, addr := range t.Addrs {
+		in.Peers = append(in.Peers, addr.String())
+	}
 }
 
 func (in *inspection) hashes(one content.SHA1, two content.Hash) {
@@ -111,7 +141,7 @@ func (in *inspection) print(w io.Writer, src *node.Source) {
 		}
 	}
 	row("name", in.Name)
-	row("audience", src.Audience.String())
+	row("audience", in.Audience)
 	row("infohash v1", in.InfoHash1)
 	row("infohash v2", in.InfoHash2)
 	if in.TotalBytes > 0 || src.Torrent != nil {
@@ -126,27 +156,22 @@ func (in *inspection) print(w io.Writer, src *node.Source) {
 	if in.Private {
 		row("private", "yes: found through its trackers only")
 	}
-	for _, tier := range src.Trackers {
-		for _, url := range tier {
-			row("tracker", url)
-		}
+	for _, url := range in.Trackers {
+		row("tracker", url)
 	}
 	for _, p := range src.Peers {
 		row("peer", p)
 	}
 	if t := src.Ticket; t != nil {
-		if !t.Server.IsZero() {
-			row("server key", t.Server.String())
-		}
-		if v, err := capability.Parse(t.Capability, t.Server); err == nil {
-			c, _ := v.(capability.Capability)
-			row("nodes serve", "holders until "+c.NotAfter.Format("2006-01-02 15:04:05 MST")+", longer while they reach the server")
+		row("server key", in.ServerKey)
+		if in.NodesServe != nil {
+			row("nodes serve", "holders until "+in.NodesServe.Format("2006-01-02 15:04:05 MST")+", longer while they reach the server")
 		}
 		for _, addr := range t.Addrs {
 			row("sharer", addr.String())
 		}
-		if !t.NotAfter.IsZero() {
-			row("valid until", t.NotAfter.Format("2006-01-02 15:04:05 MST"))
+		if in.ValidUntil != nil {
+			row("valid until", in.ValidUntil.Format("2006-01-02 15:04:05 MST"))
 		}
 	}
 	if in.Unsorted {

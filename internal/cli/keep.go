@@ -42,8 +42,9 @@ over, across restarts too. --up-limit bounds what is sent to others.`,
 		RunE: k.run,
 	}
 	f := c.Flags()
-	f.StringVar(&k.until, "for", "", "keep it for this long (`30d`, 12h), or until the end of this date (2027-01-31)")
+	f.StringVar(&k.until, "for", "", "keep it for this `TIME` (30d, 12h), or until the end of this date (2027-01-31)")
 	f.Var(&k.space, "space", "offer this much room, such as 50GiB")
+	f.Lookup("space").DefValue = ""
 	f.StringVar(&k.dir, "dir", "", "keep it in `DIR` (default: the present folder, for an offer a folder of the node's own)")
 	f.StringVar(&k.file, "password-file", "", "read the password of the link from `FILE`, - is standard input (default: ask)")
 	f.BoolVar(&k.detach, "detach", false, "hand it to the running node and return")

@@ -44,8 +44,8 @@ func TestMistakesAboutAScenario(t *testing.T) {
 		{"no models", "compare --models=", "--models names none"},
 		{"an unknown world", "compare --worlds dream", "bound, sim, real"},
 		{"an unknown way to shape", "compare --shaping clay", "namespaces"},
-		{"two scenarios", "compare a b", "at most 1"},
-		{"no scenario for one world", "lab sim", "accepts 1 arg"},
+		{"two scenarios", "compare a b", "takes [SCENARIO"},
+		{"no scenario for one world", "lab sim", "lab sim needs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())

@@ -52,7 +52,7 @@ the link takes files into a folder and shows nothing of it.`,
 		RunE: a.on(func(ctx context.Context, r *remote, s spot, _ []string) error { return l.run(ctx, r, s) }),
 	}
 	f := c.Flags()
-	f.StringVar(&l.expires, "expires", "", "it ends after this long (`12h`, 7d), or with this date (2027-01-31)")
+	f.StringVar(&l.expires, "expires", "", "it ends after this `TIME` (12h, 7d), or with this date (2027-01-31)")
 	f.StringVar(&l.file, "password-file", "", "ask who uses it for the password in `FILE`, - is standard input")
 	f.Int64Var(&l.downloads, "max-downloads", 0, "it ends after `N` downloads")
 	f.StringVar(&l.audience, "audience", "link", "`WHO` may fetch: link (holders of the URL) or public (every BitTorrent client too)")
@@ -60,7 +60,8 @@ the link takes files into a folder and shows nothing of it.`,
 	f.BoolVar(&l.v1, "v1", false, "for clients that cannot read hybrid torrents, such as transmission before 4 and aria2; public only")
 	f.BoolVar(&l.upload, "upload", false, "take files instead of giving them")
 	f.Var(&l.most, "max-bytes", "an upload link takes at most this much in all")
-	f.StringVar(&l.note, "note", "", "shown to who uses it")
+	f.Lookup("max-bytes").DefValue = ""
+	f.StringVar(&l.note, "note", "", "`TEXT` shown to who uses it")
 	f.BoolVar(&l.qr, "qr", false, "draw the link as a QR code too")
 	complete(c, "audience", "link", "public")
 	c.AddCommand(a.linkList(), a.linkShow(), a.linkRemove())
@@ -168,7 +169,7 @@ func (a *app) linkShow() *cobra.Command {
 			}
 			v, err := r.Link(ctx, id)
 			if err != nil {
-				return err
+				return listedBy("tandem link ls", err)
 			}
 			return a.showLink(ctx, r, v, draw)
 		}),
@@ -251,7 +252,7 @@ func (a *app) linkRemove() *cobra.Command {
 				return err
 			}
 			if err := r.RevokeLink(ctx, id); err != nil {
-				return err
+				return listedBy("tandem link ls", err)
 			}
 			a.say(doneEvent{"revoked", "", id}, "link %d has ended", id)
 			return nil

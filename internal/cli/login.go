@@ -126,6 +126,9 @@ func (l *login) byPassword(ctx context.Context, s savedServer, book *serverBook,
 		if fault.KindOf(err) == fault.Unauthenticated {
 			err = withHint("check the name and the password; an admin can set a new one: tandem users set NAME --password-file FILE", err)
 		}
+		if fault.KindOf(err) == fault.NotFound && errors.As(err, new(*client.Problem)) {
+			err = withHint("check the address: there is no tandem server at "+s.URL, err)
+		}
 		return fmt.Errorf("sign in at %s: %w", s.Name, err)
 	}
 	if session.Secret == "" {

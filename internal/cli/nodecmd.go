@@ -118,44 +118,6 @@ func (a *app) stopCommand() *cobra.Command {
 	}
 }
 
-func (a *app) configCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "config",
-		Short: "Settings",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-		Example: `  tandem config show --origin
-  TANDEM_UP_LIMIT=5MB tandem config show`,
-	}
-	var origin bool
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Print the settings in force, in the form of the configuration file",
-		Long: `show prints the settings in force: defaults, then the configuration file, then the
-environment (TANDEM_...), then flags; the later one wins.`,
-		Example: `  tandem config show --origin`,
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.settings(c)
-			if err != nil {
-				return err
-			}
-			for _, row := range table {
-				value := row.get(s)
-				if !origin {
-					fmt.Fprintf(a.stdout, "%s = %s\n", row.key, clean(value))
-					continue
-				}
-				fmt.Fprintf(a.stdout, "%-40s # %s\n", row.key+" = "+clean(value), clean(s.origin[row.key]))
-			}
-			return nil
-		},
-	}
-	show.Flags().BoolVar(&origin, "origin", false, "say where each value comes from")
-	c.AddCommand(show)
-	return c
-}
-
 // versionLine is what version --json prints.
 type versionLine struct {
 	Version string `json:"version"`

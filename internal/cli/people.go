@@ -108,7 +108,7 @@ func (a *app) usersSet() *cobra.Command {
 		}
 		u, err := r.UpdateUser(ctx, args[0], change)
 		if err != nil {
-			return err
+			return listedBy("tandem users ls", err)
 		}
 		a.say(u, "changed %s", u.Name)
 		return nil
@@ -243,7 +243,7 @@ func (a *app) groupsCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: a.client(func(ctx context.Context, r *remote, args []string) error {
 			if err := r.DeleteGroup(ctx, args[0]); err != nil {
-				return err
+				return listedBy("tandem groups ls", err)
 			}
 			a.say(doneEvent{"removed", args[0], 0}, "removed %s", args[0])
 			return nil
@@ -264,7 +264,7 @@ func (a *app) groupMember(verb string, member bool) *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: a.client(func(ctx context.Context, r *remote, args []string) error {
 			if err := r.SetMember(ctx, args[0], args[1], member); err != nil {
-				return err
+				return listedBy("tandem groups ls, tandem users ls", err)
 			}
 			a.say(doneEvent{event, args[0] + "/" + args[1], 0}, "%s has %s %s", args[1], event, args[0])
 			return nil
@@ -309,7 +309,7 @@ func (a *app) tokenCommand() *cobra.Command {
 				return err
 			}
 			if err := r.DeleteToken(ctx, id); err != nil {
-				return err
+				return listedBy("tandem token ls", err)
 			}
 			a.say(doneEvent{"removed", "", id}, "token %d has ended", id)
 			return nil
@@ -345,7 +345,7 @@ func (a *app) tokenCreate() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&rights, "rights", "list,read", "what it may do, as far as you may: list, read, publish, administer; all or none")
-	f.StringVar(&expires, "expires", "90d", "it ends after this long (`12h`, 7d), with this date (2027-01-31), or never")
+	f.StringVar(&expires, "expires", "90d", "it ends after this `TIME` (12h, 7d), with this date (2027-01-31), or never")
 	f.BoolVar(&server, "account", false, "it reaches your account and the server's too: users, links, audit")
 	return serverFlag(c)
 }

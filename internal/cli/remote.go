@@ -160,9 +160,15 @@ func rows[T any](a *app, list []T, head string, row func(T) []string) {
 		}
 		return
 	}
+	if len(list) == 0 {
+		if a.terminal { // a script counts lines
+			fmt.Fprintln(a.stderr, "nothing to list")
+		}
+		return
+	}
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
 	defer w.Flush()
-	if a.terminal && len(list) > 0 {
+	if a.terminal {
 		fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t"))
 	}
 	for _, v := range list {

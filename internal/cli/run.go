@@ -37,14 +37,15 @@ type app struct {
 // process's exit code: 0, 1 for a failure, 2 for a mistake in args, 130 when
 // ctx ended before the work was done.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.LookupEnv}
+	out := &output{Writer: stdout}
+	a := &app{stdin: stdin, stdout: out, stderr: stderr, getenv: os.LookupEnv}
 	if f, ok := stderr.(*os.File); ok {
 		a.terminal = term.IsTerminal(int(f.Fd()))
 	}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	ran, err := root.ExecuteContextC(ctx)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
@@ -55,6 +56,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if errors.As(err, new(usageError)) && !errors.As(err, new(hinted)) {
 		err = withHint("see: "+ran.CommandPath()+" --help", err)
+	}
+	if lost := out.lost(); lost != nil && err == nil {
+		err, a.json = lost, false // where JSON would go nothing arrives
 	}
 	a.report(err)
 	return exitCode(err)
@@ -115,8 +119,9 @@ copy, those who fetch carry the load, and when the server is gone the share goes
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) error {
 			a.started = true
+			return a.checkConfig()
 		},
 	}
 	f := root.PersistentFlags()
@@ -130,8 +135,10 @@ copy, those who fetch carry the load, and when the server is gone the share goes
 	f.Bool("no-portmap", false, "do not ask the router to open a port")
 	f.Var(new(encryption), "encryption", "encrypted handshake on public connections: prefer-plain, forbid or require")
 	f.StringArray("dht-node", nil, "DHT node `HOST:PORT` to start from, may be repeated (default the well-known routers)")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand(root))
 	a.addCommands(root)
+	spellArgs(root)
 	return root
 }
 
@@ -156,6 +163,18 @@ func (a *app) addCommands(root *cobra.Command) {
 	add("other", "Other:", a.configCommand(), a.versionCommand())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
+}
+
+// checkConfig finds out that a configuration file named by hand is not there, also for a command
+// that needs none: who names one believes that it counts.
+func (a *app) checkConfig() error {
+	if a.configPath == "" {
+		return nil
+	}
+	if _, err := os.Stat(a.configPath); err != nil {
+		return fault.Wrap(fault.NotFound, fmt.Errorf("read configuration: %w", err))
+	}
+	return nil
 }
 
 // settings loads the layers of configuration for the command c.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,9 +83,16 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		want string
 	}{
 		{"an unknown command", []string{"shre"}, "shre"},
+		{"a command with a letter too many", []string{"gett", "x"}, "perhaps: tandem get"},
+		{"a subcommand nearly written", []string{"collection", "creat", "x"}, "perhaps: tandem collection create"},
+		{"an argument where none is taken", []string{"version", "x"}, `"x" is too much`},
+		{"help about nothing that is there", []string{"help", "gett"}, `no command "tandem gett"`},
+		{"a flag with two letters swapped", []string{"get", "--dri", "x", "y"}, "perhaps: --dir"},
+		{"a flag cut short", []string{"get", "--track", "x", "y"}, "perhaps: --tracker"},
+		{"a number that is none", []string{"compare", "--receivers", "x"}, `--receivers "x": not a number`},
 		{"an unknown flag", []string{"share", "--fast", "x"}, "--fast"},
 		{"an empty source", []string{"get", ""}, "empty"},
-		{"a missing argument", []string{"get"}, "accepts 1 arg"},
+		{"a missing argument", []string{"get"}, "tandem get needs SOURCE"},
 		{"a bad rate", []string{"share", "--up-limit", "fast", "x"}, "up-limit"},
 		{"a bad audience", []string{"share", "--audience", "friends", "x"}, "friends"},
 		{"a torrent file of a link share", []string{"share", "--torrent", "x.torrent", "x"}, "--audience public"},
@@ -111,7 +119,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		{"sharing through a server to nowhere", []string{"share", "--server", "files.example", "x"}, "--to NAME"},
 		{"a public share through a server", []string{"share", "--to", "photos", "--audience", "public", "x"}, "--audience public"},
 		{"another tracker for a server's share", []string{"share", "--to", "photos", "--tracker", "http://t.example/a", "x"}, "--tracker"},
-		{"two paths", []string{"share", "x", "y"}, "accepts 1 arg"},
+		{"two paths", []string{"share", "x", "y"}, `tandem share takes PATH, and was given ["x" "y"]`},
 		{"a bad duration", []string{"get", "--keep-seeding", "long", "x"}, "forever"},
 		{"a malformed pattern", []string{"get", "--select", "[a", "x.torrent"}, "[a"},
 		{"an unknown encryption policy", []string{"get", "--encryption", "rot13", "x"}, "rot13"},
@@ -145,6 +153,11 @@ func TestFailuresSayWhatToTypeNext(t *testing.T) {
 		{"a damaged ticket of a server", []string{"inspect", "https://files.example/s/AbC#tandem:AbC"}, "copy the whole link again"},
 		{"a server that nobody knows", []string{"keep", "--space", "1GB", "--server", "files.example"}, "sign in: tandem login"},
 		{"no server at all", []string{"ledger"}, "sign in: tandem login"},
+		{"a configuration file that is not there", []string{"--config", "none.toml", "status"}, "check the path"},
+		{"a place on a server before signing in", []string{"get", "photos/x"}, "sign in first: tandem login"},
+		{"a URL that leads nowhere", []string{"get", "ftp://x/y"}, "ftp://x/y: not a ticket"},
+		{"a password file that is not there", []string{"admin", "init", "--data", empty, "--user", "a", "--password-file", "none"}, "check the path"},
+		{"a backup that is not there", []string{"restore", "--from", "none", "--data", empty}, "check the path"},
 		{"no node to talk to", []string{"get", "--detach", "tandem:x"}, "tandem node &"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -166,6 +179,23 @@ func TestFailuresInJSON(t *testing.T) {
 		t.Fatalf("exit %d, %+v", code, ev)
 	}
 }
+
+func TestAListCutShortByAFullDiskIsAFailure(t *testing.T) {
+	t.Setenv("TANDEM_STATE_DIR", t.TempDir())
+	t.Setenv("TANDEM_CONFIG_DIR", t.TempDir())
+	for _, args := range [][]string{{"config", "show"}, {"--json", "lab", "scenarios"}, {"--help"}} {
+		var errs bytes.Buffer
+		code := Run(t.Context(), args, strings.NewReader(""), fullDisk{}, &errs)
+		if code != exitFailure || !strings.Contains(errs.String(), "error: write standard output: ") || !strings.Contains(errs.String(), "hint: make room") {
+			t.Errorf("%q: exit %d, %s", args, code, errs.String())
+		}
+	}
+}
+
+// fullDisk is where nothing more goes.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	a := &app{getenv: noEnv}

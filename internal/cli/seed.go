@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +57,7 @@ func seedFlags(c *cobra.Command, o *node.SeedOptions) {
 
 // absoluteSource makes the path of a .torrent file absolute and leaves links alone.
 func absoluteSource(source string) (string, error) {
-	if isLink(source) {
+	if isLink(source) || strings.Contains(source, "://") { // a URL that leads nowhere is shown as it was given
 		return source, nil
 	}
 	return absolute(source)

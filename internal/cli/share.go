@@ -112,7 +112,11 @@ func (s *share) run(c *cobra.Command, args []string) error {
 	}
 	if s.detach {
 		s.o.Up, s.o.Down = s.app.itemLimits(c)
-		return hintInvalid(shareHint, s.app.detached(c, node.Request{Share: &s.o}, s.qr))
+		err := hintInvalid(shareHint, s.app.detached(c, node.Request{Share: &s.o}, s.qr))
+		if errors.Is(err, fault.Exists) && !errors.As(err, new(hinted)) {
+			return withHint("its link is shown by: tandem status ID; to share it anew end it first: tandem stop ID", err)
+		}
+		return err
 	}
 	return s.app.foreground(c, s.qr, waits{silence: silence}, func(n *node.Node, r reporter) (*node.Item, error) {
 		it, err := n.Share(c.Context(), s.o, watcher(r))

@@ -17,6 +17,9 @@ func summary(s node.Snapshot) string {
 	if s.FromPeers+s.FromOrigin == 0 {
 		return line + ", all of it already here and checked"
 	}
+	if here := s.Total - s.FromPeers - s.FromOrigin; here > 0 && here >= s.Total/100 {
+		line += fmt.Sprintf(", %s of it already here", units.Bytes(here))
+	}
 	line += ": " + shares(s)
 	if s.Best > 0 {
 		line += fmt.Sprintf("; %.0f %% of the best possible", min(100*s.Best, 100))

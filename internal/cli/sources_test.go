@@ -23,17 +23,17 @@ func TestTheLastLineSaysWhoGaveWhat(t *testing.T) {
 	}{
 		{
 			"mostly from peers",
-			node.Snapshot{Total: 1288490188, FromPeers: 880, FromOrigin: 120, Sources: seven, Best: 0.931, Limit: "your download link"},
+			node.Snapshot{Total: 1288490188, FromPeers: 1288490188 * 88 / 100, FromOrigin: 1288490188 * 12 / 100, Sources: seven, Best: 0.931, Limit: "your download link"},
 			"1.2 GiB in 41 s: 88 % from 7 peers, 12 % from the server; 93 % of the best possible; limit: your download link",
 		},
 		{
 			"mostly from the server",
-			node.Snapshot{Total: 1 << 20, FromPeers: 100, FromOrigin: 900, Sources: map[string]int64{"a": 1}},
+			node.Snapshot{Total: 1 << 20, FromPeers: 102 << 10, FromOrigin: 922 << 10, Sources: map[string]int64{"a": 1}},
 			"1 MiB in 41 s: 90 % from the server, 10 % from 1 peer",
 		},
 		{
 			"from the server alone",
-			node.Snapshot{Total: 1 << 20, FromOrigin: 900, Limit: "the server's upload"},
+			node.Snapshot{Total: 1 << 20, FromOrigin: 1 << 20, Limit: "the server's upload"},
 			"1 MiB in 41 s: 100 % from the server; limit: the server's upload",
 		},
 		{
@@ -43,12 +43,12 @@ func TestTheLastLineSaysWhoGaveWhat(t *testing.T) {
 		},
 		{
 			"partly from near",
-			node.Snapshot{Total: 1 << 20, FromPeers: 800, FromLAN: 200, FromOrigin: 200, Sources: seven},
-			"1 MiB in 41 s: 80 % from 7 peers (25 % of that on this network), 20 % from the server",
+			node.Snapshot{Total: 1 << 20, FromPeers: 800 << 10, FromLAN: 200 << 10, FromOrigin: 224 << 10, Sources: seven},
+			"1 MiB in 41 s: 78 % from 7 peers (25 % of that on this network), 22 % from the server",
 		},
 		{
 			"from near alone",
-			node.Snapshot{Total: 1 << 20, FromPeers: 800, FromLAN: 800, Sources: seven},
+			node.Snapshot{Total: 1 << 20, FromPeers: 1 << 20, FromLAN: 1 << 20, Sources: seven},
 			"1 MiB in 41 s: 100 % from 7 peers on this network",
 		},
 		{"from nobody", node.Snapshot{Total: 1 << 20}, "1 MiB in 41 s, all of it already here and checked"},
@@ -236,5 +236,15 @@ func TestAnOfferThatIsInterruptedHasNotFailed(t *testing.T) {
 	offer := node.Snapshot{Kind: node.KindOffer, Server: "files.example"}
 	if err := after(t, &jsonReporter{w: &bytes.Buffer{}, now: time.Now}, waits{}, repeat(offer, 3)...); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWhatWasHereBeforeIsNotSaidToHaveCome(t *testing.T) {
+	s := node.Snapshot{Total: 64 << 20, FromPeers: 1 << 20, Started: start, Completed: start.Add(time.Second), Sources: map[string]int64{"a": 1}}
+	if got := summary(s); !strings.HasPrefix(got, "64 MiB in 1.0 s, 63 MiB of it already here: 100 % from 1 peer") {
+		t.Error(got)
+	}
+	if s.FromPeers = 64 << 20; strings.Contains(summary(s), "already") {
+		t.Error(summary(s))
 	}
 }

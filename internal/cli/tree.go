@@ -224,7 +224,7 @@ func (a *app) trashCommand() *cobra.Command {
 			}
 			e, err := r.In(s.collection).Restore(ctx, id)
 			if err != nil {
-				return err
+				return listedBy("tandem trash ls "+s.collection, err)
 			}
 			a.say(e, "restored %s/%s", s.collection, e.Path)
 			return nil
@@ -243,7 +243,7 @@ func (a *app) trashCommand() *cobra.Command {
 				return err
 			}
 			if err := r.In(s.collection).Purge(ctx, id); err != nil {
-				return err
+				return listedBy("tandem trash ls "+s.collection, err)
 			}
 			a.say(doneEvent{"purged", "", id}, "removed for good")
 			return nil
@@ -277,7 +277,7 @@ func (a *app) versionsCommand() *cobra.Command {
 			if back != 0 {
 				e, err := r.In(s.collection).RestoreVersion(ctx, s.path, back)
 				if err != nil {
-					return err
+					return listedBy("tandem versions "+s.String(), err)
 				}
 				a.say(e, "%s is as it was in version %d", s, back)
 				return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,6 +82,9 @@ A backup of one kind of database restores into the other.`,
 			folder, err := absolute(from)
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(folder); err != nil { // before a place is made for it
+				return withHint("check the path", fault.Wrap(fault.NotFound, fmt.Errorf("restore: %w", err)))
 			}
 			return a.onData(c, func(cfg node.DataConfig) error {
 				var report origin.BackupReport
