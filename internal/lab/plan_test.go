@@ -109,7 +109,7 @@ func TestVariationsVaryOneThing(t *testing.T) {
 func TestAKillWithOneCopyOutComesWhenOneCopyCanBeOut(t *testing.T) {
 	s := read(t, shortest)
 	at := oneCopyOut(&s)
-	near(t, "one copy out", at, 1.1*(1+5.)/10, 1e-9)
+	near(t, "one copy out", at, copyMargin*(1+5.)/10, 1e-9)
 	runs, _ := Plan(s)
 	if got := one(t, runs, InSim, Survival, PeerToPeer, at); got.Kills[0].At != at {
 		t.Errorf("killed at %g", got.Kills[0].At)

@@ -67,8 +67,13 @@ func (p *planner) survival(s Scenario) []Run {
 	return runs
 }
 
+// copyMargin is how much more than one copy the origins have given by then.
+const copyMargin = 1.2
+
 // oneCopyOut returns the share of all bytes at which the origins have given one copy of
-// everything, with a tenth to spare; 1 or more when that is only at the end. While
+// everything, with a fifth to spare; 1 or more when that is only at the end. The fifth is
+// what the product is held to on real links (docs/benchmarks.md, "seeder killed 1.20 x F/u_s"):
+// by then all finish, where a tenth leaves the one who fetches the last piece without it. While
 // origins give one copy, receivers give what their uplinks allow, so that together
 // 1 + sum u_i/u_s copies have come in by then, of those who have arrived. (At 1/N of the bytes no copy is out yet:
 // what came in is the same pieces, many times.)
@@ -80,7 +85,7 @@ func oneCopyOut(s *Scenario) float64 {
 		once, _, _ := s.terms(Hybrid)
 		here = min(n, 1+s.Arrivals.Rate*once)
 	}
-	at := 1.1 * (1 + here*each/s.origins()) / n
+	at := copyMargin * (1 + here*each/s.origins()) / n
 	if at >= 1 {
 		return 1
 	}

@@ -67,7 +67,7 @@ func TestFiguresForPeople(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	for text, want := range map[string]Size{"0": 0, "512": 512, "10GiB": 10 << 30, "1.5 MB": 1_500_000, "2tb": 2_000_000_000_000} {
+	for text, want := range map[string]Size{"0": 0, "512": 512, "10GiB": 10 << 30, "1.5 MB": 1_500_000, "2tb": 2_000_000_000_000, "5G": 5_000_000_000, "1 PiB": 1 << 50, "9007199254740993": 1<<53 + 1} {
 		if got, err := ParseSize(text); err != nil || got != want {
 			t.Errorf("%s is %d (%v), want %d", text, got, err, want)
 		}
@@ -75,6 +75,15 @@ func TestSizes(t *testing.T) {
 	for _, text := range []string{"", "x", "-1", "5 parsecs", "1e30", "99999999999TB", "1.2.3"} {
 		if got, err := ParseSize(text); err == nil {
 			t.Errorf("%q is read as %d", text, got)
+		}
+	}
+}
+
+func TestSizesAreWrittenExactly(t *testing.T) {
+	for n, want := range map[Size]string{0: "0", 50e9: "50 GB", 3 << 20: "3 MiB", 1500: "1500", 1<<53 + 1: "9007199254740993"} {
+		got := n.Exact()
+		if back, err := ParseSize(got); got != want || err != nil || back != n {
+			t.Errorf("%d is written %q (%v), want %q", n, got, err, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/internal/fault"
+	"tandem/internal/units"
 )
 
 // numberOf reads a whole number; anything else is 0, which names nothing.
@@ -62,51 +63,17 @@ func endOfDay(s string) (time.Time, error) {
 	return t.Add(24 * time.Hour), nil
 }
 
-var units = []struct {
-	name  string
-	bytes float64
-}{
-	{"", 1},
-	{"b", 1},
-	{"kb", 1e3},
-	{"mb", 1e6},
-	{"gb", 1e9},
-	{"tb", 1e12},
-	{"pb", 1e15},
-	{"kib", 1 << 10},
-	{"mib", 1 << 20},
-	{"gib", 1 << 30},
-	{"tib", 1 << 40},
-	{"pib", 1 << 50},
-	{"k", 1e3},
-	{"m", 1e6},
-	{"g", 1e9},
-	{"t", 1e12},
-	{"p", 1e15},
-}
-
 // parseSize reads bytes as people write them: "50 GB", "1.5 GiB", "1000". Empty is
 // 0. Errors are of kind fault.Invalid.
 func parseSize(s string) (int64, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if s == "" {
+	if strings.TrimSpace(s) == "" {
 		return 0, nil
 	}
-	digits := s[:len(s)-len(strings.TrimLeft(s, "0123456789."))]
-	unit := strings.TrimSpace(s[len(digits):])
-	if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n > 0 && unit == "" {
-		return n, nil
+	n, err := units.ParseSize(s)
+	if err != nil || n < 1 {
+		return 0, fault.Errorf(fault.Invalid, "a size is written like 50 GB, or left empty for none")
 	}
-	for _, u := range units {
-		if u.name != unit {
-			continue
-		}
-		f, err := strconv.ParseFloat(digits, 64)
-		if n := f * u.bytes; err == nil && n >= 1 && n < math.MaxInt64 {
-			return int64(n), nil
-		}
-	}
-	return 0, fault.Errorf(fault.Invalid, "a size is written like 50 GB, or left empty for none")
+	return int64(n), nil
 }
 
 // sizeText writes bytes so that parseSize reads the same; 0 is empty.
@@ -114,11 +81,5 @@ func sizeText(n int64) string {
 	if n == 0 {
 		return ""
 	}
-	for i := len(units) - 1; i >= 0; i-- {
-		u := units[i]
-		if len(u.name) == 2 && n%int64(u.bytes) == 0 {
-			return number(n/int64(u.bytes)) + " " + strings.ToUpper(u.name)
-		}
-	}
-	return number(n)
+	return units.Size(n).Exact()
 }

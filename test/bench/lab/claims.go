@@ -124,8 +124,8 @@ func single(c compared) (string, bool) {
 		share[m] = mid(c.labelled("home", lab.Survival, m, lab.LabelOneCopy), doneOf)
 		text = append(text, fmt.Sprintf("%.0f %% with %s", 100*share[m], m))
 	}
-	return "When the origin is killed with a little more than one copy out, " + strings.Join(text, ", ") + " finish. Killed before that, the first sharer of a swarm is a single point of failure as well.",
-		share[lab.ClientServer] < 0.5 && share[lab.PeerToPeer] > 0.75 && share[lab.Hybrid] > 0.75
+	return "When the origin is killed with 1.2 copies out, " + strings.Join(text, ", ") + " finish. Killed before that, the first sharer of a swarm is a single point of failure as well.",
+		share[lab.ClientServer] < 0.5 && share[lab.PeerToPeer] > 0.99 && share[lab.Hybrid] > 0.99
 }
 
 func moreServers(c compared) (string, bool) {
@@ -164,21 +164,33 @@ func adds(c compared) (string, bool) {
 }
 
 func costs(c compared) (string, bool) {
-	money := func(name string, m lab.Model) (operator, peers float64) {
+	money := func(name string, m lab.Model, peer float64) (operator, all float64) {
 		s := c[name].Scenario
 		list := c.sims(name, lab.Main, m, 0)
 		if len(list) == 0 {
 			return math.NaN(), math.NaN()
 		}
+		s.Prices.Peer = peer
 		r := list[0]
-		return lab.Cost(s, m, r.FromOrigin, r.FromPeers, r.Took)
+		operator, peers := lab.Cost(s, m, r.FromOrigin, r.FromPeers, r.Took)
+		return operator, operator + peers
 	}
-	cs, _ := money("release", lab.ClientServer)
-	pp, _ := money("release", lab.PeerToPeer)
-	hy, _ := money("release", lab.Hybrid)
-	room, _ := money("classroom", lab.ClientServer)
-	return fmt.Sprintf("The operator of a release to 10,000 sites pays %.0f $ with a server, %.0f $ with peers and %.0f $ with both; in a classroom, where bytes cost nothing, %.2f $. Peers move the cost to those who upload, at whatever a gigabyte costs them: at 0.09 $ there the total is no less.", cs, pp, hy, room),
-		cs > hy && cs > pp && room < 1
+	egress := c["release"].Scenario.Prices.Egress
+	cs, _ := money("release", lab.ClientServer, 0)
+	pp, ppAll := money("release", lab.PeerToPeer, egress)
+	hy, hyAll := money("release", lab.Hybrid, egress)
+	room, _ := money("classroom", lab.ClientServer, 0)
+	return fmt.Sprintf("The operator of a release to 10,000 sites pays %s with a server, %s with peers and %s with both; in a classroom, where bytes cost nothing, %s. Peers move the cost to those who upload, at whatever a gigabyte costs them: at the operator's %s all together pay %s with peers and %s with both.",
+			dollars(cs), dollars(pp), dollars(hy), dollars(room), dollars(egress), dollars(ppAll), dollars(hyAll)),
+		cs > hy && cs > pp && room < 1 && ppAll > 0.95*cs && hyAll > 0.95*cs
+}
+
+// dollars writes an amount, with cents while they count.
+func dollars(x float64) string {
+	if x < 10 {
+		return fmt.Sprintf("%.2f $", x)
+	}
+	return fmt.Sprintf("%.0f $", x)
 }
 
 func secure(c compared) (string, bool) {
