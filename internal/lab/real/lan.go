@@ -68,7 +68,8 @@ func (l *LAN) Add(ctx context.Context, link Link) (*Host, error) {
 	err := h.join(ctx, link,
 		"addr add "+h.Addr.String()+"/24 dev eth0",
 		"link set eth0 up",
-		"route add default via "+l.addr(1).String())
+		"route replace "+l.addr(0).String()+"/24 dev eth0 src "+h.Addr.String()+congestion,
+		"route add default via "+l.addr(1).String()+congestion)
 	if err != nil {
 		return nil, err
 	}

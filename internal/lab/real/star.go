@@ -62,6 +62,10 @@ func place(i int) (netip.Addr, string) {
 	return netip.AddrFrom4([4]byte{10, 77, hi, lo}), fmt.Sprintf("02:54:44:00:%02x:%02x", hi, lo)
 }
 
+// congestion is the end of a route's line: the algorithm of whoever sends there,
+// whatever this machine has as its default. A namespace may not choose it, a route may.
+const congestion = " congctl cubic"
+
 // neighbours are permanent entries for the first hosts of a star. The kernel's
 // neighbour table is one for all namespaces and holds 1,024 learned entries: 50
 // hosts that talk to each other would not fit.
@@ -125,7 +129,11 @@ func (s *Star) Add(ctx context.Context, link Link) (*Host, error) {
 	if link.Apart {
 		mask = "/32"
 	}
-	lines := append([]string{"addr add " + addr.String() + mask + " dev eth0", "link set eth0 address " + mac, "link set eth0 up", "route add default dev eth0"}, neighbours()...)
+	lines := []string{"addr add " + addr.String() + mask + " dev eth0", "link set eth0 address " + mac, "link set eth0 up", "route add default dev eth0" + congestion}
+	if !link.Apart {
+		lines = append(lines, "route replace 10.77.0.0/16 dev eth0 src "+addr.String()+congestion)
+	}
+	lines = append(lines, neighbours()...)
 	if err := h.join(ctx, link, lines...); err != nil {
 		return nil, err
 	}

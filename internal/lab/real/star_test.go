@@ -3,6 +3,7 @@
 package real_test
 
 import (
+	"errors"
 	"net"
 	"os"
 	"strings"
@@ -41,6 +42,31 @@ func TestShapedLinkCarriesItsRate(t *testing.T) {
 		t.Fatal(err)
 	}
 	carryAt(t, "a 40 Mbit/s uplink", a, b, 5<<20, 30, 42) // 1.05 s
+}
+
+func TestTheMachinesCongestionControlDoesNotMatter(t *testing.T) {
+	s, ctx := star(t), t.Context()
+	lan, err := s.LAN(ctx, real.Link{Up: 20e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err1 := s.Add(ctx, real.Link{})
+	apart, err2 := s.Add(ctx, real.Link{Apart: true})
+	home, err3 := lan.Add(ctx, real.Link{})
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []*real.Host{open, apart, home} {
+		for _, to := range []*real.Host{open, apart, home, lan.Router} {
+			if to == h {
+				continue
+			}
+			out, err := h.Command(ctx, "ip", "route", "get", "to", to.Addr.String(), "fibmatch").CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "congctl cubic") {
+				t.Errorf("from %s to %s: %s %v", h.Name, to.Name, out, err)
+			}
+		}
+	}
 }
 
 func TestHostsAreApartFromTheMachine(t *testing.T) {
