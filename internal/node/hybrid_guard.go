@@ -119,6 +119,14 @@ func (g *guard) parsed(doc []byte) (capability.Capability, bool) {
 	return c, true
 }
 
+// remembers reports whether parsed has read doc.
+func (g *guard) remembers(doc []byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.read[string(doc)]
+	return ok
+}
+
 // accept makes doc ours if it is newer than what we have and really is for this share and node. The error says
 // why not; a document that is no newer is none.
 func (g *guard) accept(doc []byte) (changed bool, err error) {
@@ -184,8 +192,12 @@ func (g *guard) until() time.Time {
 	return g.own.NotAfter
 }
 
-// overheard takes over what a peer passed on. It is called by who owns the transfer.
+// overheard takes over what a peer passed on. It is called by who owns the transfer, which has had the sender
+// judged by it: a capability has been read then, and its signature is not checked again.
 func (g *guard) overheard(doc []byte) {
+	if g.remembers(doc) {
+		return
+	}
 	if _, err := g.a.take(doc); err != nil {
 		g.a.log.Debug("document of a peer", "err", err)
 	}
