@@ -104,7 +104,9 @@ func (a *app) serve(c *cobra.Command, _ []string) error {
 	if a.terminal {
 		least = slog.LevelWarn
 	}
-	cfg.Log = a.log(least)
+	log, done := a.serverLog(least)
+	defer done()
+	cfg.Log = log
 	return hintBy(dataHints, node.Serve(c.Context(), cfg, a.serving))
 }
 

@@ -18,10 +18,12 @@ import (
 func (s *Server) Authenticate(ctx context.Context, c Caller, secret string) (Caller, error) {
 	c = nobody(c)
 	hash, now, gen := hashSecret(secret), s.now(), s.people.access.Load()
-	if known, ok := s.people.known.get(hash, gen, now); ok {
+	known, done := s.people.known.turn(ctx, hash, gen, now)
+	if done == nil {
 		known = known.asking(c)
 		return known, s.stillValid(known)
 	}
+	defer done()
 	if _, ok := s.people.strange.get(hash, 0, now); ok {
 		return c, errSecret() // the same wrong one again is no further guess
 	}

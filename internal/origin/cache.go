@@ -42,6 +42,7 @@ type cache[K comparable, V any] struct {
 	mu sync.Mutex // guards the fields below
 	// What is put goes to young; when that is full it becomes old, and old is forgotten.
 	young, old map[K]remembered[V]
+	finding    map[K]chan struct{} // closed when who looks k up has put it, or has not found it
 }
 
 type remembered[V any] struct {
@@ -76,4 +77,46 @@ func (c *cache[K, V]) put(k K, v V, gen int64, now time.Time) {
 		c.old, c.young = c.young, make(map[K]remembered[V])
 	}
 	c.young[k] = remembered[V]{v, now, gen}
+}
+
+// turn is get for who will look k up when it is not there: of those who do at the same time one has its turn, and
+// the others wait for what it puts. So a popular answer that has become old is looked up once, and not by all who ask for it.
+// Whoever has to look calls done afterwards; done is nil with an answer.
+func (c *cache[K, V]) turn(ctx context.Context, k K, gen int64, now time.Time) (v V, done func()) {
+	for first := true; ; first = false {
+		if v, ok := c.get(k, gen, now); ok {
+			return v, nil
+		}
+		c.mu.Lock()
+		other := c.finding[k]
+		if other == nil || !first {
+			done := c.begin(k, other == nil)
+			c.mu.Unlock()
+			return v, done
+		}
+		c.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return v, func() {} // who looks finds out why
+		}
+	}
+}
+
+// begin says that k is being looked up, unless somebody else does; c.mu is held.
+func (c *cache[K, V]) begin(k K, alone bool) (done func()) {
+	if !alone {
+		return func() {}
+	}
+	if c.finding == nil {
+		c.finding = make(map[K]chan struct{})
+	}
+	found := make(chan struct{})
+	c.finding[k] = found
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.finding, k)
+		close(found)
+	}
 }

@@ -1,7 +1,9 @@
 package origin
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -54,4 +56,69 @@ func TestCacheIsBoundedAndForgetsTheOldestFirst(t *testing.T) {
 	if _, ok := one.get(2, 1, now); !ok {
 		t.Fatal("the last is forgotten")
 	}
+}
+
+func TestWhatManyAskForAtOnceIsLookedUpOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCache[string, int](time.Second, 10)
+		looked, got := 0, make(chan int, 50)
+		slow := make(chan struct{})
+		now := time.Now()
+		for range cap(got) {
+			go func() {
+				v, done := k.turn(t.Context(), "a", 1, now)
+				if done != nil {
+					defer done()
+					looked++ // by one at a time, or the race detector tells
+					<-slow
+					v = 7
+					k.put("a", v, 1, now)
+				}
+				got <- v
+			}()
+		}
+		synctest.Wait()
+		close(slow)
+		for range cap(got) {
+			if v := <-got; v != 7 {
+				t.Errorf("got %d", v)
+			}
+		}
+		if looked != 1 {
+			t.Errorf("looked up %d times", looked)
+		}
+	})
+}
+
+func TestWhoWaitsForAnAnswerThatDoesNotComeLooksItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCache[string, int](time.Second, 10)
+		_, fails := k.turn(t.Context(), "a", 1, time.Now())
+		ctx, cancel := context.WithCancel(t.Context())
+		tired, patient := make(chan func(), 1), make(chan func(), 1)
+		go func() {
+			_, done := k.turn(ctx, "a", 1, time.Now())
+			tired <- done
+		}()
+		go func() {
+			_, done := k.turn(t.Context(), "a", 1, time.Now())
+			patient <- done
+		}()
+		synctest.Wait()
+		cancel()
+		if done := <-tired; done == nil {
+			t.Fatal("who gave up has an answer")
+		} else {
+			done()
+		}
+		fails() // without an answer
+		if done := <-patient; done == nil {
+			t.Fatal("there is an answer that nobody put")
+		} else {
+			done()
+		}
+		if len(k.finding) > 0 {
+			t.Errorf("%d are being looked up", len(k.finding))
+		}
+	})
 }

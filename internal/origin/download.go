@@ -13,6 +13,7 @@ import (
 	"tandem/internal/content"
 	"tandem/internal/fault"
 	"tandem/internal/policy"
+	"tandem/internal/store"
 )
 
 const (
@@ -65,30 +66,39 @@ type opened struct {
 // fault.Corrupt: the content is missing or not of its size.
 func (s *Server) Open(ctx context.Context, c Caller, at Place, version catalog.VersionID, start int64, cut func()) (*Download, error) {
 	c = openable(c)
-	gen, now := s.writes(), s.now()
-	key, good := openKey(c, at, version, now)
-	var o opened
-	var known bool
-	if good {
-		o, known = s.files.openings().get(key, gen, now)
-	}
-	if !known {
-		err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
-			var err error
-			o, err = s.decideOpen(tx, c, at, version)
-			return err
-		})
-		if err != nil {
-			if !errors.Is(err, fault.NotFound) {
-				s.files.tally.refused(s.entry(c, "get", asked(c, at), outcome(err), ""), c, err)
-			}
-			return nil, err
-		}
-		if good {
-			s.files.openings().put(key, o, gen, now)
-		}
+	o, err := s.mayOpen(ctx, c, at, version)
+	if err != nil {
+		return nil, err
 	}
 	return s.open(ctx, c, o, start, cut)
+}
+
+// mayOpen is decideOpen, or what is remembered of it.
+func (s *Server) mayOpen(ctx context.Context, c Caller, at Place, version catalog.VersionID) (o opened, _ error) {
+	gen, now := s.writes(), s.now()
+	key, good := openKey(c, at, version, now)
+	if good {
+		var done func()
+		if o, done = s.files.openings().turn(ctx, key, gen, now); done == nil {
+			return o, nil
+		}
+		defer done()
+	}
+	err := s.cfg.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		var err error
+		o, err = s.decideOpen(tx, c, at, version)
+		return err
+	})
+	if err != nil {
+		if !errors.Is(err, fault.NotFound) {
+			s.files.tally.refused(s.entry(c, "get", asked(c, at), outcome(err), ""), c, err)
+		}
+		return opened{}, err
+	}
+	if good {
+		s.files.openings().put(key, o, gen, now)
+	}
+	return o, nil
 }
 
 // open opens the bytes, and reserves the download of a limited link.
@@ -216,13 +226,27 @@ func (s *Server) damaged(c Caller, object string, err error) {
 	}
 }
 
-// Close ends a download and counts it: sent bytes of content, and the error that ended it early, if any.
+// Close ends a download and counts it: sent bytes of content, and the error that ended it early, if any. Without one nobody
+// may read Content any more, from no goroutine: it is given to whoever asks for the same next.
 // It may be called more than once.
-func (d *Download) Close(sent int64, err error) error {
+func (d *Download) Close(sent int64, err error) (closing error) {
 	d.once.Do(func() {
 		d.s.files.running.end(d.run)
 		d.s.count(d.c, "get", d.object, sent, d.fresh)
+		if err == nil {
+			closing = d.giveBack()
+		} else {
+			closing = d.Content.Close()
+		}
 	})
+	return closing
+}
+
+// giveBack closes the content, which may be opened again soon.
+func (d *Download) giveBack() error {
+	if r, ok := d.s.cfg.Blobs.(store.Reuser); ok && d.Version.Sum.Size > 0 {
+		return r.GiveBack(d.Version.Sum.Root, d.Content)
+	}
 	return d.Content.Close()
 }
 

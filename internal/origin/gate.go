@@ -182,9 +182,9 @@ type Pass struct {
 	granted chan int
 }
 
-// Take waits until some of n bytes may be sent, and returns how many: the caller tells with Sent
-// what became of them. wait is called before it waits. The error is of kind fault.Closed, or what ended ctx.
-func (p *Pass) Take(ctx context.Context, n int64, wait func()) (int64, error) {
+// Ask asks to send some of n bytes, and returns how many may go now: the caller tells with Sent what became of them. 0: Wait
+// tells when. The error is of kind fault.Closed.
+func (p *Pass) Ask(n int64) (now int64, _ error) {
 	p.g.mu.Lock()
 	if p.g.waiting[p.id] == nil {
 		p.g.mu.Unlock()
@@ -197,8 +197,12 @@ func (p *Pass) Take(ctx context.Context, n int64, wait func()) (int64, error) {
 	case n := <-p.granted:
 		return int64(n), nil
 	default:
+		return 0, nil
 	}
-	wait()
+}
+
+// Wait waits for what Ask did not get. The error is what ended ctx.
+func (p *Pass) Wait(ctx context.Context) (int64, error) {
 	select {
 	case n := <-p.granted:
 		return int64(n), nil
@@ -207,7 +211,16 @@ func (p *Pass) Take(ctx context.Context, n int64, wait func()) (int64, error) {
 	}
 }
 
-// Sent says that of what Take allowed n bytes went out.
+// Take is Ask and, where that is needed, Wait, before which it calls wait.
+func (p *Pass) Take(ctx context.Context, n int64, wait func()) (int64, error) {
+	if now, err := p.Ask(n); now > 0 || err != nil {
+		return now, err
+	}
+	wait()
+	return p.Wait(ctx)
+}
+
+// Sent says that of what Ask or Wait allowed n bytes went out.
 func (p *Pass) Sent(n int64) {
 	p.g.mu.Lock()
 	defer p.g.mu.Unlock()
@@ -227,7 +240,10 @@ func (p *Pass) Close(whole bool) {
 }
 
 // Drop closes a download of which nothing is to be sent, and which does not count as one.
-func (d *Download) Drop() error {
-	d.once.Do(func() { d.s.files.running.end(d.run) })
-	return d.Content.Close()
+func (d *Download) Drop() (closing error) {
+	d.once.Do(func() {
+		d.s.files.running.end(d.run)
+		closing = d.Content.Close()
+	})
+	return closing
 }

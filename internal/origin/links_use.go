@@ -64,7 +64,10 @@ func (s *Server) ByLink(ctx context.Context, c Caller, token, proof string) (Cal
 	gen, now := s.writes(), s.now()
 	key := shown{token, proof}
 	if len(proof) <= 256 {
-		if in, ok := s.links.known.get(key, gen, now); ok && !ranOut(in.Link.Expires, now) {
+		in, done := s.links.known.turn(ctx, key, gen, now)
+		if done != nil {
+			defer done()
+		} else if !ranOut(in.Link.Expires, now) {
 			return in.asking(c), nil
 		}
 	}

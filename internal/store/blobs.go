@@ -58,6 +58,14 @@ type Blobs interface {
 	Close() error
 }
 
+// Reuser is a Blobs that can keep what Open returned for whoever opens the same content next, which
+// saves the system's work of opening and closing. Content that is asked for a thousand times a second is worth it.
+type Reuser interface {
+	// GiveBack takes the place of r.Close: r must have come from Open of root, and nobody may
+	// use it any more, from no goroutine.
+	GiveBack(root content.Hash, r io.ReadSeekCloser) error
+}
+
 // BlobInfo describes kept content.
 type BlobInfo struct {
 	Root     content.Hash

@@ -40,9 +40,9 @@ func (x *exchange) giveArchive(c origin.Caller, at origin.Place, format origin.A
 		x.WriteHeader(http.StatusOK)
 		return nil
 	}
-	cut, done := x.lets(c)
-	defer done()
-	err := x.h.cfg.Server.Archive(x.r.Context(), c, at, format, x, func(name string) { x.describeArchive(name, format) }, cut)
+	out := x.lets(c)
+	defer out.close()
+	err := x.h.cfg.Server.Archive(x.r.Context(), c, at, format, x, func(name string) { x.describeArchive(name, format) }, out.cut)
 	return ofDownload(err)
 }
 
@@ -70,12 +70,12 @@ func (x *exchange) fetch() error {
 	if err := x.decode(&in); err != nil {
 		return err
 	}
-	cut, done := x.lets(c)
-	defer done()
+	out := x.lets(c)
+	defer out.close()
 	err = x.h.cfg.Server.Fetch(x.r.Context(), c, at, in.Paths, x, func() {
 		h := x.Header()
 		h["Content-Type"] = []string{typeTar}
 		h["Cache-Control"] = noStore
-	}, cut)
+	}, out.cut)
 	return ofDownload(err)
 }

@@ -59,14 +59,3 @@ func (e *ender) close() {
 	e.over = true
 	e.mu.Unlock()
 }
-
-// cutter returns what ends x's answer at once, and what must be called before
-// the route returns.
-func (x *exchange) cutter() (cut, done func()) {
-	e := &ender{ctl: http.NewResponseController(x.inner)}
-	return func() {
-		if e.end((*http.ResponseController).SetWriteDeadline) {
-			x.h.metrics.cut.Inc()
-		}
-	}, e.close
-}

@@ -61,9 +61,9 @@ func (x *exchange) sendFile(c origin.Caller, at origin.Place, version catalog.Ve
 	if c.Node, err = nodeOf(x.r.Header); err != nil {
 		return err
 	}
-	cut, done := x.lets(c)
-	defer done()
-	d, err := x.h.cfg.Server.Open(x.r.Context(), c, at, version, start, cut)
+	out := x.lets(c)
+	defer out.close()
+	d, err := x.h.cfg.Server.Open(x.r.Context(), c, at, version, start, out.cut)
 	if err != nil {
 		return ofDownload(err)
 	}
@@ -73,16 +73,25 @@ func (x *exchange) sendFile(c origin.Caller, at origin.Place, version catalog.Ve
 	if answered, err := x.askGate(c, d.Version.Sum.Size); answered || err != nil {
 		return errors.Join(err, d.Drop())
 	}
+	broken := errUnfinished // of a panic
 	defer func() {
-		if err := d.Close(x.sent, x.broken); err != nil && x.err == nil {
+		if err := d.Close(x.sent, broken); err != nil && x.err == nil {
 			x.err = err
 		}
 	}()
 	x.describe(d.Entry.Node.Name, d.Version)
 	// The bare file, so that net/http finds what the kernel can send by itself.
-	http.ServeContent(x, x.r, "", d.Version.Modified, d.Content)
+	if plain(x.r) {
+		x.sendWhole(d)
+	} else {
+		http.ServeContent(x, x.r, "", d.Version.Modified, d.Content)
+	}
+	broken = x.broken
 	return nil
 }
+
+// errUnfinished says that content may still be read by somebody.
+var errUnfinished = fault.Errorf(fault.Other, "the answer was not finished")
 
 // ofDownload gives an error the status it has when content is asked for: damage
 // is the server's fault then.

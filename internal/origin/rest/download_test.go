@@ -311,9 +311,9 @@ func TestCut(t *testing.T) {
 			late := make(chan func(), 1)
 			h := bare(t, nil)
 			table := &route{method: "GET", pattern: "/try", serve: func(x *exchange) error {
-				cut, done := x.cutter()
-				defer done()
-				late <- cut
+				out := x.lets(x.nobody())
+				defer out.close()
+				late <- out.cut
 				block := make([]byte, 1<<20)
 				for first := true; ; first = false {
 					if _, err := x.Write(block); err != nil {
@@ -321,7 +321,7 @@ func TestCut(t *testing.T) {
 						return nil
 					}
 					if first {
-						begun <- cut
+						begun <- out.cut
 					}
 				}
 			}}

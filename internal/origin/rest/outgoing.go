@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"tandem/internal/content"
@@ -17,10 +18,41 @@ import (
 
 // outgoing is content on its way out through the gate.
 type outgoing struct {
-	ctx   context.Context // ends with the request, and when its permission ends
-	asked origin.Asked
-	share content.Hash // that it is part of, for the ledger
-	pass  *origin.Pass // nil: before the first byte, of who is no node
+	x       *exchange
+	c       origin.Caller
+	request context.Context
+	asked   origin.Asked
+	share   content.Hash // that it is part of, for the ledger
+	pass    *origin.Pass // nil: before the first byte, of who is no node
+
+	mu    sync.Mutex      // guards the fields below
+	ctx   context.Context // ends with the request, and when its permission ends; nil: nobody has waited yet
+	stop  context.CancelCauseFunc
+	ended error // why nothing more is to go out
+	over  bool
+}
+
+// waiting returns the context of whoever waits for something. Most answers go out without.
+func (o *outgoing) waiting() context.Context {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ctx == nil {
+		o.ctx, o.stop = context.WithCancelCause(o.request)
+		if o.ended != nil {
+			o.stop(o.ended)
+		}
+	}
+	return o.ctx
+}
+
+// end ends waiting; nil: it is all over.
+func (o *outgoing) end(why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = why
+	if o.stop != nil {
+		o.stop(why)
+	}
 }
 
 // What the kernel may hold unsent of a connection before more is asked for: who does not take what
@@ -30,27 +62,42 @@ const (
 	lookEvery = 20 * time.Millisecond
 )
 
-// lets makes what is written from now on go through the gate. done is to be called when it is over.
-func (x *exchange) lets(c origin.Caller) (cut, done func()) {
-	ctx, cancel := context.WithCancelCause(x.r.Context())
-	end, over := x.cutter()
-	o := &outgoing{ctx: ctx, asked: origin.Asked{Remote: x.remote}}
+// lets makes what is written from now on go through the gate. Its close is to be called when it is over, and its cut
+// when the permission ends.
+func (x *exchange) lets(c origin.Caller) *outgoing {
+	o := &outgoing{x: x, c: c, request: x.r.Context(), asked: origin.Asked{Remote: x.remote}}
 	x.out = o
-	cut = func() {
-		cancel(fault.Errorf(fault.Permission, "the permission has ended"))
-		end()
+	return o
+}
+
+// cut ends the answer at once; it is called from another goroutine.
+func (o *outgoing) cut() {
+	o.end(fault.Errorf(fault.Permission, "the permission has ended"))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over { // the connection may carry somebody else's request
+		return
 	}
-	return cut, func() {
-		over()
-		cancel(nil)
-		if o.pass == nil {
-			return
-		}
-		gives := x.gives()
-		o.pass.Close(gives && x.broken == nil && x.sent >= o.asked.Bytes)
-		if gives && x.sent > 0 {
-			x.h.cfg.Server.Sent(c, o.share, o.asked.Node, x.sent)
-		}
+	// A writer that knows no deadlines is one of a test; nothing can be ended there.
+	if http.NewResponseController(o.x.inner).SetWriteDeadline(time.Unix(1, 0)) == nil {
+		o.x.h.metrics.cut.Inc()
+	}
+}
+
+// close counts what went out.
+func (o *outgoing) close() {
+	o.mu.Lock()
+	o.over = true
+	o.mu.Unlock()
+	o.end(nil)
+	if o.pass == nil {
+		return
+	}
+	x := o.x
+	gives := x.gives()
+	o.pass.Close(gives && x.broken == nil && x.sent >= o.asked.Bytes)
+	if gives && x.sent > 0 {
+		x.h.cfg.Server.Sent(o.c, o.share, o.asked.Node, x.sent)
 	}
 }
 
@@ -73,8 +120,11 @@ func (x *exchange) take(n int64) (int64, error) {
 			return 0, err
 		}
 	}
-	// The header goes first, so that the client knows that it is being served.
-	return o.pass.Take(o.ctx, n, x.Flush)
+	if now, err := o.pass.Ask(n); now > 0 || err != nil {
+		return now, err
+	}
+	x.Flush() // the header goes first, so that the client knows that it is being served
+	return o.pass.Wait(o.waiting())
 }
 
 // drained waits until the client has taken most of what it was sent.
@@ -89,9 +139,9 @@ func (x *exchange) drained() error {
 		t := time.NewTimer(lookEvery)
 		select {
 		case <-t.C:
-		case <-x.out.ctx.Done():
+		case <-x.out.waiting().Done():
 			t.Stop()
-			return context.Cause(x.out.ctx)
+			return context.Cause(x.out.waiting())
 		}
 	}
 }
@@ -138,6 +188,13 @@ func (x *exchange) readOut(src io.Reader) (sent int64, err error) {
 
 func (x *exchange) copyOut(src io.Reader) (int64, error) {
 	if to, ok := x.inner.(io.ReaderFrom); ok {
+		if x.inOnePiece() {
+			cork(x.socket.raw, true)
+			defer cork(x.socket.raw, false)
+		}
+		if x.out != nil && x.out.asked.Bytes > sniffed {
+			x.Flush()
+		}
 		return to.ReadFrom(src)
 	}
 	return io.Copy(x.inner, src) // HTTP/2

@@ -30,8 +30,7 @@ func (x *exchange) webSeed() error {
 	if _, err := x.h.cfg.Server.Stat(x.r.Context(), c, origin.Place{}); err != nil {
 		return err
 	}
-	_, done := x.lets(c)
-	defer done()
+	defer x.lets(c).close()
 	h := x.Header()
 	h["Content-Type"] = []string{typeBytes}
 	h["Content-Security-Policy"] = contentPolicy

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +15,7 @@ import (
 type socket struct {
 	conn   net.Conn
 	remote netip.Addr
+	raw    syscall.RawConn // nil: TLS, or not the system's
 	// active counts requests being answered, reading those whose body is being
 	// waited for.
 	active, reading atomic.Int32
@@ -48,6 +50,9 @@ func newWatch(l Limits, slow func(*socket)) *watch {
 
 func (w *watch) add(ctx context.Context, c net.Conn) context.Context {
 	s := &socket{conn: c, remote: peerOf(c.RemoteAddr().String())}
+	if sys, ok := c.(syscall.Conn); ok {
+		s.raw, _ = sys.SyscallConn() // nil: it is closed by now
+	}
 	w.mu.Lock()
 	w.conns[c] = s
 	w.mu.Unlock()

@@ -24,6 +24,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -49,6 +50,7 @@ type Blobs struct {
 	tree  tree
 	now   func() time.Time
 	group group
+	idle  idle
 
 	mu      sync.Mutex        // guards the fields below
 	writers map[string]*Stage // by id, who may write
@@ -153,6 +155,9 @@ func (b *Blobs) Open(ctx context.Context, root content.Hash) (io.ReadSeekCloser,
 	if err := b.begin(ctx); err != nil {
 		return nil, store.BlobInfo{}, err
 	}
+	if f, info := b.reuse(root); f != nil {
+		return f, info, nil
+	}
 	f, fi, err := b.tree.Open(place(root))
 	if err != nil {
 		return nil, store.BlobInfo{}, b.wrap("open", root, err)
@@ -163,6 +168,27 @@ func (b *Blobs) Open(ctx context.Context, root content.Hash) (io.ReadSeekCloser,
 		return nil, store.BlobInfo{}, err
 	}
 	return f, info, nil
+}
+
+// reuse opens root by a file that was given back; nil: there is none, or it is not what has root's name now.
+func (b *Blobs) reuse(root content.Hash) (*os.File, store.BlobInfo) {
+	for f := b.idle.take(root); f != nil; f = b.idle.take(root) {
+		if fi, err := f.Stat(); err == nil && named(fi) {
+			if info, err := b.describe(root, fi); err == nil {
+				return f, info
+			}
+		}
+		_ = f.Close() // it was only read
+	}
+	return nil, store.BlobInfo{}
+}
+
+// GiveBack implements store.Reuser.
+func (b *Blobs) GiveBack(root content.Hash, r io.ReadSeekCloser) error {
+	if f, ok := r.(*os.File); ok && keepsIdle {
+		return b.idle.put(root, f)
+	}
+	return r.Close()
 }
 
 // describe says what a file of content is; an empty one is none.
@@ -201,6 +227,7 @@ func (b *Blobs) Remove(ctx context.Context, root content.Hash) error {
 	if err := b.tree.Remove(place(root)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return b.wrap("remove", root, err)
 	}
+	b.idle.drop(root) // its room is free when nobody has it open
 	return nil
 }
 
@@ -213,6 +240,7 @@ func (b *Blobs) Quarantine(ctx context.Context, root content.Hash) error {
 	if err := b.tree.Rename(from, to); err != nil {
 		return b.wrap("quarantine", root, err)
 	}
+	b.idle.drop(root)
 	return wrap("sync", b.show(quarantineDir), b.tree.SyncDir(quarantineDir))
 }
 
@@ -319,5 +347,6 @@ func (b *Blobs) Close() error {
 	for _, w := range writers {
 		w.revoke(b.errClosed())
 	}
+	b.idle.close()
 	return b.tree.Close()
 }

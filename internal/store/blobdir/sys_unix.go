@@ -4,6 +4,7 @@ package blobdir
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -11,6 +12,15 @@ import (
 )
 
 var errQuota error = syscall.EDQUOT
+
+// keepsIdle says whether an open file can be renamed and removed.
+const keepsIdle = true
+
+// named reports whether an open file still has a name.
+func named(fi fs.FileInfo) bool {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink > 0
+}
 
 func lockFile(f *os.File) error {
 	err := retry(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })

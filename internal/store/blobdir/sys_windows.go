@@ -2,6 +2,7 @@ package blobdir
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -9,6 +10,11 @@ import (
 )
 
 var errQuota error = syscall.Errno(windows.ERROR_DISK_FULL)
+
+// keepsIdle says whether an open file can be renamed and removed.
+const keepsIdle = false
+
+func named(fs.FileInfo) bool { return false }
 
 func lockFile(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY

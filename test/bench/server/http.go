@@ -171,41 +171,82 @@ func fiveHundred(ctx context.Context, b *bench) (*page.Figures, error) {
 	return crowd(ctx, b, 100<<10, load{clients: 500, requests: 20})
 }
 
-// crowd runs the same load against nginx and tandem in turn.
+// rival is one server of a crowd's, and what it was measured to do.
+type rival struct {
+	name string
+	load load
+	pid  int
+
+	rates, p50s, p99s, cpus []float64
+}
+
+// rivals starts the floors beside p; stop ends them.
+func rivals(b *bench, p *pair) (all []*rival, stop func(), err error) {
+	all = []*rival{
+		{name: "nginx", load: load{addr: p.nginxAddr, path: "/file"}, pid: childOf(os.Getpid(), "nginx")},
+		{name: "tandem, share link", load: load{addr: hostOf(p.tandem.URL), path: p.link}, pid: p.tandem.PID()},
+		{name: "tandem, signed in", load: load{addr: hostOf(p.tandem.URL), path: "/api/v1/collections/" + collection + "/content/file", header: p.login}, pid: p.tandem.PID()},
+	}
+	var stops []func()
+	stop = func() {
+		for _, f := range stops {
+			f()
+		}
+	}
+	for _, name := range []string{floorHTTP, floorLoop} {
+		addr, pid, end, err := startFloor(name, filepath.Join(b.dir, "www", "file"))
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		stops = append(stops, end)
+		all = append(all, &rival{name: name, load: load{addr: addr, path: "/file"}, pid: pid})
+	}
+	return all, stop, nil
+}
+
+// crowd runs the same load against nginx, tandem and the floors in turn.
 func crowd(ctx context.Context, b *bench, size int64, l load) (*page.Figures, error) {
 	p, err := startPair(ctx, b, "file", size)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	kinds := []struct {
-		name string
-		load load
-	}{
-		{"nginx", load{addr: p.nginxAddr, path: "/file"}},
-		{"tandem, share link", load{addr: hostOf(p.tandem.URL), path: p.link}},
-		{"tandem, signed in", load{addr: hostOf(p.tandem.URL), path: "/api/v1/collections/" + collection + "/content/file", header: p.login}},
+	all, stop, err := rivals(b, p)
+	if err != nil {
+		return nil, err
 	}
-	rates, p50s, p99s := make([][]float64, 3), make([][]float64, 3), make([][]float64, 3)
+	defer stop()
 	for range *runs {
-		for i, k := range kinds {
+		for _, k := range all {
 			k.load.clients, k.load.requests = l.clients, l.requests
-			o, err := k.load.run(ctx)
-			if err != nil {
+			if err := k.measure(ctx); err != nil {
 				return nil, fmt.Errorf("%s: %w", k.name, err)
 			}
-			rates[i] = append(rates[i], o.rate())
-			p50s[i] = append(p50s[i], o.quantile(0.5).Seconds()*1e3)
-			p99s[i] = append(p99s[i], o.quantile(0.99).Seconds()*1e3)
 		}
 	}
-	f := &page.Figures{Head: []string{"server", "MB/s", "requests/s", "x nginx", "p50 (ms)", "p99 (ms)", "p99 x nginx"}, Note: fmt.Sprintf("Each client %d requests on one connection, %d runs in turn, medians; the clients share the two cores and drop what arrives in the kernel.", l.requests, *runs)}
-	for i, k := range kinds {
-		r := median(rates[i])
-		f.Add(k.name, fmt.Sprintf("%.0f", r), fmt.Sprintf("%.0f", r*1e6/float64(size)), fmt.Sprintf("%.2f", r/median(rates[0])),
-			fmt.Sprintf("%.1f", median(p50s[i])), fmt.Sprintf("%.1f", median(p99s[i])), fmt.Sprintf("%.2f", median(p99s[i])/median(p99s[0])))
+	f := &page.Figures{Head: []string{"server", "MB/s", "requests/s", "x nginx", "p50 (ms)", "p99 (ms)", "p99 x nginx", "server's CPU (us/request)"}, Note: fmt.Sprintf("Each client %d requests on one connection, %d runs in turn, medians; the clients share the two cores and drop what arrives in the kernel. "+
+		"The last two rows are floors: net/http with http.ServeContent of one file and nothing else, and a Go loop of read, header and sendfile.", l.requests, *runs)}
+	for _, k := range all {
+		r := median(k.rates)
+		f.Add(k.name, fmt.Sprintf("%.0f", r), fmt.Sprintf("%.0f", r*1e6/float64(size)), fmt.Sprintf("%.2f", r/median(all[0].rates)),
+			fmt.Sprintf("%.1f", median(k.p50s)), fmt.Sprintf("%.1f", median(k.p99s)), fmt.Sprintf("%.2f", median(k.p99s)/median(all[0].p99s)),
+			fmt.Sprintf("%.0f", median(k.cpus)))
 	}
 	return f, nil
+}
+
+func (k *rival) measure(ctx context.Context) error {
+	before := cpuOf(k.pid)
+	o, err := k.load.run(ctx)
+	if err != nil {
+		return err
+	}
+	k.rates = append(k.rates, o.rate())
+	k.p50s = append(k.p50s, o.quantile(0.5).Seconds()*1e3)
+	k.p99s = append(k.p99s, o.quantile(0.99).Seconds()*1e3)
+	k.cpus = append(k.cpus, float64((cpuOf(k.pid)-before).Microseconds())/float64(len(o.latencies)))
+	return nil
 }
 
 // upload measures the whole way of a PUT to the answer, beside its two bounds.

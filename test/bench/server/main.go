@@ -50,6 +50,10 @@ func cases() []benchCase {
 }
 
 func main() {
+	if setting := os.Getenv(floorEnv); setting != "" {
+		fmt.Fprintln(os.Stderr, "bench:", beFloor(setting))
+		os.Exit(1)
+	}
 	flag.Parse()
 	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
