@@ -60,10 +60,12 @@ func (s *share) tell() bool {
 // nobody knows what it can; or when the budget binds and somebody can help. It stays one
 // until the crowd is gone: that the server has less to do is the swarm's work.
 func (o *Origin) judge(s *share, now time.Time) {
-	active := 0
+	active := 0 // two count as many: with a crowd of thousands not all are looked at for each that reports
 	for _, m := range s.nodes {
 		if !m.whole && m.away.IsZero() && now.Sub(m.heard) < activeFor {
-			active++
+			if active++; active == 2 {
+				break
+			}
 		}
 	}
 	m := s.model
