@@ -198,7 +198,8 @@ func (a *arena) content(folder bool, v peers.Versions, trackers ...string) (dir 
 	return dir, tor, path
 }
 
-func (a *arena) start(kind peers.Kind, job peers.Job) *peers.Proc {
+// fill completes a job.
+func (a *arena) fill(job peers.Job) peers.Job {
 	a.t.Helper()
 	job.Args = append(job.Args, "-v") // a failure prints the end of the log
 	job.Bin, job.State = bin, filepath.Join(a.dir, "state-"+job.Host.Name)
@@ -208,7 +209,12 @@ func (a *arena) start(kind peers.Kind, job peers.Job) *peers.Proc {
 			a.t.Fatal(err)
 		}
 	}
-	p, err := peers.Start(a.t.Context(), kind, job)
+	return job
+}
+
+func (a *arena) start(kind peers.Kind, job peers.Job) *peers.Proc {
+	a.t.Helper()
+	p, err := peers.Start(a.t.Context(), kind, a.fill(job))
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -216,26 +222,14 @@ func (a *arena) start(kind peers.Kind, job peers.Job) *peers.Proc {
 	return p
 }
 
-// seed starts a seeder and waits for its announcement. Tandem has one attempt.
-// Another client that ends or stays silent is started a second time: what it says
-// to a tracker is not what is tested, and transmission was seen to say nothing
-// for a minute and a half on a busy machine. libtorrent gives a tracker half a
-// minute, and then waits before it asks again.
+// seed starts a seeder and waits for its announcement.
 func (a *arena) seed(kind peers.Kind, job peers.Job) {
 	a.t.Helper()
-	p := a.start(kind, job)
-	err := a.tracker.WaitSeed(deadline(a.t, 60*time.Second), p)
-	if err != nil && kind != peers.Tandem {
-		a.t.Logf("a second attempt, since %v", err)
-		p.Kill()
-		if err := os.RemoveAll(p.Job.State); err != nil {
-			a.t.Fatal(err)
-		}
-		err = a.tracker.WaitSeed(deadline(a.t, 60*time.Second), a.start(kind, job))
-	}
+	p, err := a.tracker.StartSeed(a.t.Context(), kind, a.fill(job), time.Minute)
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	a.t.Cleanup(p.Kill)
 }
 
 // same fails the test when what arrived is not what was shared.

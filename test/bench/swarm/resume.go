@@ -55,17 +55,7 @@ func gib(n int64) float64 { return float64(n) / (1 << 30) }
 func (f *field) seedSlowly(ctx context.Context, kind peers.Kind) (*peers.Proc, error) {
 	j := f.job(f.seedHost, "seeder", filepath.Dir(f.content))
 	j.Seed = true
-	p, err := peers.Start(ctx, kind, j)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	defer cancel()
-	if err := f.tracker.WaitSeed(ctx, p); err != nil {
-		p.Kill()
-		return nil, err
-	}
-	return p, nil
+	return f.tracker.StartSeed(ctx, kind, j, 10*time.Minute)
 }
 
 // until runs a receiver until its progress satisfies enough, kills it with

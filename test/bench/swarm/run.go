@@ -73,17 +73,7 @@ func (f *field) job(h *real.Host, state, dir string) peers.Job {
 func (f *field) seed(ctx context.Context, kind peers.Kind) (*peers.Proc, error) {
 	j := f.job(f.seedHost, "seeder", filepath.Dir(f.content))
 	j.Seed = true
-	p, err := peers.Start(ctx, kind, j)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
-	if err := f.tracker.WaitSeed(ctx, p); err != nil {
-		p.Kill()
-		return nil, err
-	}
-	return p, nil
+	return f.tracker.StartSeed(ctx, kind, j, time.Minute)
 }
 
 // runSwarm seeds from one host and fetches on all others; receivers stay until
@@ -101,7 +91,11 @@ func runSwarm(ctx context.Context, s scenario, kind peers.Kind, dir string) ([]r
 func (f *field) measure(ctx context.Context, s scenario, kind peers.Kind) (row, error) {
 	r := row{scenario: s.name, client: string(kind), bound: s.b2(), receivers: len(f.hosts)}
 	load := page.StartLoad()
-	seeder, err := f.seed(ctx, kind)
+	seedKind := kind
+	if s.seeder != "" {
+		seedKind = s.seeder
+	}
+	seeder, err := f.seed(ctx, seedKind)
 	if err != nil {
 		return r, err
 	}

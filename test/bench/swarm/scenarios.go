@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tandem/internal/lab/real"
@@ -19,7 +20,8 @@ type scenario struct {
 	killAt  float64     // seconds after the first receiver's start; 0: never
 	stagger time.Duration
 	only    []peers.Kind
-	repeats int // at least
+	seeder  peers.Kind // who seeds; empty: the client that is measured
+	repeats int        // at least
 	run     func(context.Context, scenario, peers.Kind, string) ([]row, error)
 }
 
@@ -63,6 +65,11 @@ func scenarios() []scenario {
 	fu := float64(64*mib*8) / 40e6
 	fast := []peers.Kind{peers.Tandem, peers.Libtorrent, peers.Aria2}
 	own := []peers.Kind{peers.Tandem}
+	from := func(k peers.Kind) scenario {
+		return with("from-"+string(k), fmt.Sprintf("%s seeds with 100 Mbit/s, 1 receiver with 100 down, 64 MiB", k), "not slower than the others", func(s *scenario) {
+			s.links, s.seedUp, s.seeder = []real.Link{{Up: 20e6, Down: 100e6}}, 100e6, k
+		})
+	}
 	return []scenario{
 		with("ten", "1 seeder 40 Mbit/s, 10 receivers 20 up / 100 down, 64 MiB", "<= 1.12 x B2", func(s *scenario) { s.links = equal(10) }),
 		with("twentyfour", "the same with 24 receivers", "<= 1.15 x B2", func(s *scenario) { s.links, s.only = equal(24), fast }),
@@ -74,6 +81,7 @@ func scenarios() []scenario {
 			s.links, s.seedUp, s.bytes, s.only = []real.Link{{Offload: true}}, 0, 1<<30, fast
 			s.repeats = 3
 		}),
+		from(peers.Transmission), from(peers.Aria2), from(peers.Libtorrent),
 		with("fifty", "one node serving 50 peers", "seeder <= 100 MB resident", func(s *scenario) {
 			s.links, s.only, s.seedUp = equal(50), own, 100e6
 			s.bytes = 32 * mib
