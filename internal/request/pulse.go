@@ -17,21 +17,23 @@ const (
 // of it came in one burst, and the next silence found it empty. Twice in a row,
 // since once alone is a turn come late. The zero Pulse has seen nothing.
 type Pulse struct {
-	gap    time.Duration // the silence before this burst
+	began  time.Duration // the last burst
 	left   int           // answers in it until nothing is left of the queue that the silence found
-	before time.Duration // the silence before the last burst, if it emptied the queue
-	pause  time.Duration
+	dry    bool          // nothing was left
+	period time.Duration // from the burst before to it, if that emptied the queue too
+	held   time.Duration // what is believed of the period
 }
 
 // Answered counts a block that came after waited, the time since the last one or
 // since there was something to wait for, when outstanding requests, it included,
 // were unanswered.
-func (p *Pulse) Answered(waited time.Duration, outstanding int) {
+func (p *Pulse) Answered(now, waited time.Duration, outstanding int) {
 	if waited >= pulseLeast {
-		if p.left > 0 {
-			p.before = 0
+		p.period = 0
+		if p.dry {
+			p.period = min(now-p.began, pulseMost)
 		}
-		p.gap, p.left = min(waited, pulseMost), outstanding
+		p.began, p.left, p.dry = now, outstanding, false
 		if outstanding < MinDepth {
 			p.left = 0 // little was asked for: that it came at once says nothing
 		}
@@ -42,16 +44,16 @@ func (p *Pulse) Answered(waited time.Duration, outstanding int) {
 	if p.left--; p.left > 0 {
 		return
 	}
-	gap := min(p.gap, p.before)
-	p.before = p.gap
-	if gap > p.pause {
-		p.pause = gap
-	} else if gap > 0 {
-		p.pause -= (p.pause - gap) / 8
+	p.dry = true
+	switch {
+	case p.period > p.held:
+		p.held = p.period
+	case p.period > 0:
+		p.held -= (p.held - p.period) / 8
 	}
 }
 
 // Slack returns what a queue is to hold beyond the round trip, as a time: a
-// quarter of a second, or the silence between pulses and half as much again, so
-// that the rate of a peer with more to give grows by half with each.
-func (p *Pulse) Slack() time.Duration { return max(slack, p.pause+p.pause/2) }
+// quarter of a second, or the time between two pulses twice, so that the rate of
+// a peer with more to give doubles with each.
+func (p *Pulse) Slack() time.Duration { return max(slack, 2*p.held) }

@@ -25,7 +25,7 @@ func (s *Swarm) PeerBlock(now time.Time, id ConnID, b Block) bool {
 	c.rate.Add(s.now, b.Length)
 	s.downRate.Add(s.now, b.Length)
 	c.steady = c.rate.Get(s.now)
-	c.pulse.Answered(s.now-c.waiting, c.out.len())
+	c.pulse.Answered(s.now, s.now-c.waiting, c.out.len())
 	c.waiting, c.snubbed, c.refused = s.now, false, 0
 
 	if i := c.find(b.Piece, block); i >= 0 {
