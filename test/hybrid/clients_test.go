@@ -124,23 +124,23 @@ func (s *stage) serve(link real.Link, size int64, args ...string) (*servers.Serv
 	return server, file, l
 }
 
-// gave waits until so many bytes of payload have left the server's uplink.
-func (s *stage) gave(bytes int64) {
+// until waits until what crossed a host's link is enough.
+func (s *stage) until(what string, h *real.Host, enough func(real.Traffic) bool) {
 	s.t.Helper()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for over := time.After(patience); ; {
-		seen, err := s.origin.Traffic()
+		seen, err := h.Traffic()
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if seen.Sent.Payload() >= bytes {
+		if enough(seen) {
 			return
 		}
 		select {
 		case <-look.C:
 		case <-over:
-			s.t.Fatalf("the server has sent %d of %d bytes after %s", seen.Sent.Payload(), bytes, patience)
+			s.t.Fatalf("not after %s: %s: %+v", patience, what, seen)
 		}
 	}
 }

@@ -18,7 +18,10 @@ func TestKilledOnShapedLinks(t *testing.T) {
 	for range n {
 		procs = append(procs, s.start(peers.Tandem, peers.Job{Host: s.host(real.Link{Up: 8e6, Down: 40e6, Apart: true}), Magnet: l.Link}))
 	}
-	s.gave(content * 135 / 100)
+	for _, p := range procs { // who comes after the end finds nobody
+		s.until(p.Job.Host.Name+" takes part", p.Job.Host, func(l real.Traffic) bool { return l.Received.Payload() > content/16 })
+	}
+	s.until("a copy is out", s.origin, func(l real.Traffic) bool { return l.Sent.Payload() > content*135/100 })
 	server.Kill()
 	s.wait(file, procs...)
 }
