@@ -128,6 +128,10 @@ func (s *Swarm) fair() float64 {
 	return s.share.Advance(s.now, s.capacity.Rate(), len(s.active))
 }
 
+// Uplink returns what the uplink was seen to carry, in bytes per second; 0 while that is
+// not known.
+func (s *Swarm) Uplink() float64 { return s.capacity.Rate() }
+
 // slots returns how many connections to send to at a time (R4).
 func (s *Swarm) slots() int {
 	if s.probe.on {

@@ -21,6 +21,9 @@ func (t *Transfer) handle(e *event) {
 		if !e.c.gone {
 			e.c.sentTo += int64(e.n)
 			t.figures.uploaded.Add(int64(e.n))
+		}
+	case evLeft:
+		if !e.c.gone {
 			t.sw.Sent(t.now, e.c.id, e.n)
 		}
 	case evUnread:

@@ -14,6 +14,7 @@ const (
 	evMessage     eventKind = iota + 1 // msg came from c; for a piece message block holds the data
 	evGone                             // c's reader or writer ended with err
 	evSent                             // the socket of c took n payload bytes
+	evLeft                             // and no longer holds much of them
 	evUnread                           // msg (a request) of c could not be read from the store: err
 	evDialed                           // body is a dialed
 	evIncoming                         // body is an incoming
@@ -62,7 +63,7 @@ const (
 // No deadlock can come from it: the owner only takes, and never waits for
 // anybody. Readers (or their hashers, see relay) wait while too much is in it, and
 // only for the owner.
-// Everybody else never waits; what they put is bounded elsewhere: one report of
+// Everybody else never waits; what they put is bounded elsewhere: two reports of
 // each writer at a time, workers by the budget of blocks or one result for each
 // job the owner gave, dials by maxDialing, strangers by maxWaiting.
 type mailbox struct {

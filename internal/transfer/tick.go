@@ -30,17 +30,14 @@ type slowMark struct {
 func (t *Transfer) tick() {
 	if t.sw != nil && len(t.conns)+len(t.origins) > 0 {
 		t.sw.Tick(t.now)
+		t.uplink.Store(int64(t.sw.Uplink()))
 	}
 	t.tickOrigins()
 	t.tellHeld()
 	for i := range t.paces {
 		t.paces[i].sample(t.now, t.fromPeers+t.fromOrigin)
 	}
-	for _, c := range t.conns {
-		if len(c.ctl) > 0 { // haves that found no company
-			t.touch(c)
-		}
-	}
+	t.sendHaves()
 	t.dialSome()
 	t.tellPeers()
 	if t.now.Sub(t.secondAt) < time.Second {

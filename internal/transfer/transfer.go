@@ -50,6 +50,7 @@ type Transfer struct {
 	layers   *content.Layers // nil without v2
 	store    store.Pieces
 
+	uplink  atomic.Int64 // what it was seen to carry, bytes per second; 0: not known
 	hashing atomic.Bool  // the manifest is known: what arrives is hashed
 	runs    atomic.Int64 // of the hashers
 	pieces  atomic.Int64 // number of pieces, -1 before metadata
@@ -77,6 +78,8 @@ type owner struct {
 	wokenAt time.Time
 	wakeGap time.Duration
 	pexGen  int // changes with the set of peers we can name
+
+	havesTurn int // counts ticks
 
 	meta       metaFetch
 	earlyBytes int // what connections said before metadata, in all

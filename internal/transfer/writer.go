@@ -39,7 +39,7 @@ func (t *Transfer) writeAll(c *conn) error {
 		ok    bool
 	)
 	for {
-		ctl, serve, ok = c.out.take(ctl, serve, maxBurst)
+		ctl, serve, ok = c.out.take(ctl, serve, t.burst())
 		if !ok {
 			return context.Canceled
 		}
@@ -75,6 +75,9 @@ func (t *Transfer) send(c *conn, ctl []byte, serve []swarm.Block) error {
 		err := c.put(buf, payload)
 		if err == nil && payload > 0 {
 			t.mail.put(event{kind: evSent, c: c, n: payload})
+			if err = t.drain(c); err == nil {
+				t.mail.put(event{kind: evLeft, c: c, n: payload})
+			}
 		}
 		buf, payload = buf[:0], 0
 		return err

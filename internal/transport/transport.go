@@ -54,6 +54,11 @@ type Meter interface {
 	// Unsent counts bytes accepted by Write that have not left this machine
 	// yet: what a cancel can no longer take back, though it need not be there.
 	Unsent() (int, bool)
+	// Flight counts bytes accepted by Write that the other side's system has not
+	// acknowledged, unsent ones included, and gives the shortest round trip seen.
+	// Whatever Flight counts beyond what the link carries in that time stands in
+	// queues on the way.
+	Flight() (int, time.Duration, bool)
 	// Acked counts bytes the other side's system has acknowledged since the
 	// connection began.
 	Acked() (uint64, bool)

@@ -89,6 +89,14 @@ func (c *conn) Unsent() (int, bool) {
 	return n, true
 }
 
+// Flight implements transport.Meter.
+func (c *conn) Flight() (int, time.Duration, bool) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.count(time.Now())
+	return c.out.flight(), 2 * c.host.net.latency, true
+}
+
 // Acked implements transport.Meter.
 func (c *conn) Acked() (uint64, bool) {
 	c.out.mu.Lock()

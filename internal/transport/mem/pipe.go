@@ -203,6 +203,15 @@ func (p *pipe) unsent(now time.Time) (bytes int, next time.Time) {
 	return p.pending, time.Time{}
 }
 
+// flight returns the bytes written that have not arrived, as of the last count. The
+// caller holds mu.
+func (p *pipe) flight() (bytes int) {
+	for _, c := range p.queue[p.counted:] {
+		bytes += c.size
+	}
+	return bytes
+}
+
 // drop forgets what is under way. The caller holds mu.
 func (p *pipe) drop() {
 	p.queue, p.queued, p.counted, p.left, p.pending = nil, 0, 0, 0, 0

@@ -177,6 +177,9 @@ func TestUnsentAndAckedFollowTheLink(t *testing.T) {
 		if n, _ := m.Acked(); n != 16<<10 {
 			t.Errorf("%d bytes acknowledged", n)
 		}
+		if n, least, _ := m.Flight(); n != 5*16<<10 || least != 2*time.Second {
+			t.Errorf("%d bytes on their way, round trip %v", n, least)
+		}
 		if _, err := io.ReadFull(in, make([]byte, 6*16<<10)); err != nil {
 			t.Fatal(err)
 		}

@@ -56,6 +56,9 @@ func (f *facts) RTT() (time.Duration, bool) { return rtt(f.tcp) }
 // Unsent implements transport.Meter.
 func (f *facts) Unsent() (int, bool) { return unsent(f.tcp) }
 
+// Flight implements transport.Meter.
+func (f *facts) Flight() (int, time.Duration, bool) { return flight(f.tcp) }
+
 // Acked implements transport.Meter.
 func (f *facts) Acked() (uint64, bool) { return acked(f.tcp) }
 

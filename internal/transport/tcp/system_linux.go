@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math"
 	"net"
 	"time"
 
@@ -57,6 +58,15 @@ func unsent(c *net.TCPConn) (int, bool) {
 		return 0, false
 	}
 	return int(i.Notsent_bytes), true
+}
+
+// flight has what is not acknowledged in packets only, and takes them for full ones.
+func flight(c *net.TCPConn) (int, time.Duration, bool) {
+	i, ok := info(c)
+	if !ok || i.Min_rtt == math.MaxUint32 {
+		return 0, 0, false
+	}
+	return int(i.Notsent_bytes) + int(i.Unacked)*int(i.Snd_mss), time.Duration(i.Min_rtt) * time.Microsecond, true
 }
 
 func acked(c *net.TCPConn) (uint64, bool) {

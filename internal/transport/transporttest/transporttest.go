@@ -355,4 +355,7 @@ func testMeter(t *testing.T, r Rig) {
 	if _, ok := m.RTT(); !ok {
 		t.Fatal("no round trip")
 	}
+	if n, least, ok := m.Flight(); !ok || n != 0 || least > time.Second {
+		t.Fatalf("flight = %d, %v, %v", n, least, ok)
+	}
 }

@@ -1,0 +1,71 @@
+package transfer
+
+import (
+	"time"
+
+	"tandem/internal/content"
+	"tandem/internal/transport"
+)
+
+// A system takes far more than a thin uplink carries: with 64 KiB for each of fifteen
+// connections, two seconds at 4 Mbit/s. All of that stands in front of our requests and
+// acknowledgements, cannot be cancelled, and makes turns fiction. So what was written
+// counts as sent when no more of it is on its way than the whole uplink carries in a
+// round trip and queueTime.
+const (
+	queueTime  = 10 * time.Millisecond
+	leastQueue = 4 << 10  // two full packets and the half of what follows: their acknowledgement may be delayed
+	firstQueue = 16 << 10 // while the uplink is not known
+	burstTime  = 20 * time.Millisecond
+)
+
+// How long to wait before looking again.
+const (
+	drainLeast = time.Millisecond
+	drainMost  = 50 * time.Millisecond
+)
+
+// burst is how many blocks to hand over at once: requests overtake between them.
+func (t *Transfer) burst() int {
+	rate := time.Duration(t.uplink.Load())
+	return int(min(max(rate*burstTime/time.Second/content.BlockSize, 1), maxBurst))
+}
+
+// drain waits until what was written counts as sent. Control messages go out meanwhile.
+func (t *Transfer) drain(c *conn) error {
+	m, ok := c.nc.(transport.Meter)
+	if !ok {
+		return nil
+	}
+	for {
+		rate := t.uplink.Load()
+		if rate*int64(queueTime)/int64(time.Second) >= maxUnsent {
+			return nil
+		}
+		n, rtt, ok := m.Flight()
+		if !ok {
+			return nil
+		}
+		may := int64(firstQueue)
+		if rate > 0 {
+			may = max(rate*int64(queueTime+rtt)/int64(time.Second), leastQueue)
+		}
+		over := int64(n) - may
+		if over <= 0 {
+			return nil
+		}
+		wait := 2 * drainLeast
+		if rate > 0 {
+			wait = time.Duration(over * int64(time.Second) / rate)
+		}
+		c.writing.Store(time.Now().UnixNano()) // it is judged like a Write
+		err := t.idle(c, min(max(wait, drainLeast), drainMost))
+		c.writing.Store(0)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// maxUnsent is what the transport lets the system hold back of one connection.
+const maxUnsent = 64 << 10
