@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -247,83 +246,4 @@ func (k *rival) measure(ctx context.Context) error {
 	k.p99s = append(k.p99s, o.quantile(0.99).Seconds()*1e3)
 	k.cpus = append(k.cpus, float64((cpuOf(k.pid)-before).Microseconds())/float64(len(o.latencies)))
 	return nil
-}
-
-// upload measures the whole way of a PUT to the answer, beside its two bounds.
-func upload(ctx context.Context, b *bench) (*page.Figures, error) {
-	const size = 1 << 30
-	s, err := servers.New(ctx, servers.Options{Dir: filepath.Join(b.dir, "tandem")})
-	if err != nil {
-		return nil, err
-	}
-	defer s.Stop()
-	if _, err := s.Opts.Run(ctx, "collection", "create", collection); err != nil {
-		return nil, err
-	}
-	login, err := bearer(ctx, s.URL)
-	if err != nil {
-		return nil, err
-	}
-	var diskT, hashT, putT, tusT []float64
-	for i := range max(3, *runs/2) {
-		src := filepath.Join(b.mem, "src") // in memory: reading it costs no disk
-		if err := peers.WriteRandom(src, size, uint64(100+i)); err != nil {
-			return nil, err
-		}
-		d, err := writeAndSync(src, filepath.Join(b.dir, "plain"))
-		if err != nil {
-			return nil, err
-		}
-		h, err := hashFile(src)
-		if err != nil {
-			return nil, err
-		}
-		start := time.Now()
-		cmd := exec.CommandContext(ctx, "curl", "-sS", "--fail", "-o", "/dev/null", "-T", src, "-H", strings.TrimSpace(login), "-H", "Expect:",
-			s.URL+"/api/v1/collections/"+collection+"/content/put")
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("curl -T: %w: %s", err, text)
-		}
-		p := time.Since(start)
-		// Other content, so that nothing is there already.
-		if err := peers.WriteRandom(src, size, uint64(200+i)); err != nil {
-			return nil, err
-		}
-		start = time.Now()
-		if _, err := s.Opts.Run(ctx, "put", src, collection+"/tus"); err != nil {
-			return nil, err
-		}
-		t := time.Since(start)
-		diskT, hashT = append(diskT, d.Seconds()), append(hashT, h.Seconds())
-		putT, tusT = append(putT, p.Seconds()), append(tusT, t.Seconds())
-	}
-	bound := max(median(diskT), median(hashT))
-	f := &page.Figures{Head: []string{"what", "MB/s (median)", "x the slower bound"}, Note: "Disk: the same bytes written from memory and fsynced on the same device. SHA-256: one core, once (the server hashes twice: flat and Merkle)."}
-	for _, r := range []struct {
-		name string
-		t    []float64
-	}{{"disk", diskT}, {"SHA-256, one core", hashT}, {"tandem, PUT by curl", putT}, {"tandem put (tus, hashed by the client too)", tusT}} {
-		f.Add(r.name, fmt.Sprintf("%.0f", size/1e6/median(r.t)), fmt.Sprintf("%.2f", bound/median(r.t)))
-	}
-	return f, nil
-}
-
-func writeAndSync(src, dst string) (time.Duration, error) {
-	in, err := os.Open(src)
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	defer os.Remove(dst)
-	start := time.Now()
-	out, err := os.Create(dst)
-	if err != nil {
-		return 0, err
-	}
-	defer out.Close()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{in}, make([]byte, 1<<20)); err != nil {
-		return 0, err
-	}
-	err = out.Sync()
-	return time.Since(start), err
 }

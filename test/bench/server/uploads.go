@@ -81,7 +81,7 @@ func (u *uploads) put(ctx context.Context, url, login, name string, seed uint64)
 	copy(key[8:], u.prefix)
 	body := make([]byte, u.size)
 	_, _ = rand.NewChaCha8(key).Read(body)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, content(url, name), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, contentURL(url, name), bytes.NewReader(body))
 	if err != nil {
 		return sum, err
 	}
@@ -97,7 +97,7 @@ func (u *uploads) put(ctx context.Context, url, login, name string, seed uint64)
 	return sha256.Sum256(body), nil
 }
 
-func content(url, name string) string {
+func contentURL(url, name string) string {
 	return url + "/api/v1/collections/" + collection + "/content/" + name
 }
 
@@ -108,7 +108,7 @@ func (u *uploads) missing(ctx context.Context, s *servers.Server) (lost int, err
 		return 0, err
 	}
 	for name, want := range u.acked {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, content(s.URL, name), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, contentURL(s.URL, name), nil)
 		if err != nil {
 			return 0, err
 		}
