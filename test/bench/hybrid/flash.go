@@ -73,7 +73,7 @@ func flash(ctx context.Context, b *bench) (*page.Figures, error) {
 	allowed := 1.02*budget*10/8 + 256<<10
 	f := &page.Figures{
 		Head: []string{"finished", "browsers finished", "last (s)", "last / B2", "most content in 10 s (bytes)", "allowed", "ratio", "most of everything in 10 s", "machine busy", ""},
-		Note: fmt.Sprintf("Fifty nodes and two curls at once; B2 = %.2f s. The server sent %.2f copies to all of them together. Sampled every 100 ms, content at a proxy that counts bodies, everything as TCP payload that leaves the host.", c.bound(), float64(m.content.Load())/size),
+		Note: fmt.Sprintf("Fifty nodes and two curls at once; B2 = %.2f s. The server sent %.2f copies to all of them together. Sampled every 100 ms, content at a proxy that counts bodies, everything as TCP payload that leaves the host. The fifty used %.1f s of CPU.", c.bound(), float64(m.content.Load())/size, got.cpu.Seconds()),
 	}
 	note := ""
 	if got.load > 0.7 {
