@@ -115,6 +115,7 @@ copy, those who fetch carry the load, and when the server is gone the share goes
   tandem get tandem:AbC...         # fetches it elsewhere
   tandem serve                     # a server; tandem login, tandem put, tandem link
   tandem get 'https://HOST/s/...'  # what a link leads to, from the server and peers`,
+		Version:       node.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -124,6 +125,7 @@ copy, those who fetch carry the load, and when the server is gone the share goes
 			return a.checkConfig()
 		},
 	}
+	root.SetVersionTemplate("tandem {{.Version}}\n")
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print one JSON object a line on standard output")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log to standard error")

@@ -211,6 +211,12 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	visit(a.root())
 }
 
+func TestTheVersionIsAFlagToo(t *testing.T) {
+	if code, out, errs := run(t, "--version"); code != exitOK || out != "tandem "+node.Version+"\n" {
+		t.Errorf("exit %d, %q, %s", code, out, errs)
+	}
+}
+
 func TestCompletionForFourShells(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if code, out, errs := run(t, "completion", shell); code != 0 || !strings.Contains(out, "tandem") {

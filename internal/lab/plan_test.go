@@ -34,7 +34,7 @@ func TestThePlanOfTheUsualScenario(t *testing.T) {
 	if got := count(runs); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if len(notes) != 0 {
+	if len(notes) != 1 || !strings.Contains(notes[0], "with --stay end") {
 		t.Errorf("notes %q", notes)
 	}
 	cost := 0.

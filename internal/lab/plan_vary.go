@@ -50,6 +50,8 @@ func (p *planner) survival(s Scenario) []Run {
 	out := oneCopyOut(&s)
 	if out >= 1 {
 		p.note("One copy is out only with the last byte: the origin's upload is the limit, and no kill of it can be survived.")
+	} else if s.Stay.Kind == StayLeave && s.Arrivals.Kind != Poisson {
+		p.note("Who has everything leaves at once, so that after the origin's death the last one may find nobody who has its last pieces: with --stay end it does.")
 	}
 	for _, m := range s.Models {
 		kill := func(at float64, label string) {
@@ -72,8 +74,9 @@ const copyMargin = 1.2
 
 // oneCopyOut returns the share of all bytes at which the origins have given one copy of
 // everything, with a fifth to spare; 1 or more when that is only at the end. The fifth is
-// what the product is held to on real links (docs/benchmarks.md, "seeder killed 1.20 x F/u_s"):
-// by then all finish, where a tenth leaves the one who fetches the last piece without it. While
+// what the product is held to on real links (docs/benchmarks.md, "seeder killed 1.20 x
+// F/u_s"): all finish there, since they stay. Where they leave at once no margin saves the
+// last one, and the plan's notes say so. While
 // origins give one copy, receivers give what their uplinks allow, so that together
 // 1 + sum u_i/u_s copies have come in by then, of those who have arrived. (At 1/N of the bytes no copy is out yet:
 // what came in is the same pieces, many times.)

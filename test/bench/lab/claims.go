@@ -42,7 +42,7 @@ func (c claim) text(got compared) (string, error) {
 func claims() []claim {
 	return []claim{
 		{"an overloaded server is a bottleneck", "True", []string{"home"}, bottleneck},
-		{"a server is a single point of failure", "True", []string{"home"}, single},
+		{"a server is a single point of failure", "True", []string{"home", "stay"}, single},
 		{"adding servers adds capacity, at a cost", "True", []string{"home"}, moreServers},
 		{"which of the two scales better", "It depends", []string{"home", "few"}, scales},
 		{"each new peer adds bandwidth, storage and processing power", "It depends", []string{"home", "stay"}, adds},
@@ -118,14 +118,15 @@ func bottleneck(c compared) (string, bool) {
 }
 
 func single(c compared) (string, bool) {
+	finish := func(name string, m lab.Model) float64 { return mid(c.labelled(name, lab.Survival, m, lab.LabelOneCopy), doneOf) }
 	var text []string
-	share := map[lab.Model]float64{}
 	for _, m := range lab.Models() {
-		share[m] = mid(c.labelled("home", lab.Survival, m, lab.LabelOneCopy), doneOf)
-		text = append(text, fmt.Sprintf("%.0f %% with %s", 100*share[m], m))
+		text = append(text, fmt.Sprintf("%.0f %% with %s", 100*finish("home", m), m))
 	}
-	return "When the origin is killed with 1.2 copies out, " + strings.Join(text, ", ") + " finish. Killed before that, the first sharer of a swarm is a single point of failure as well.",
-		share[lab.ClientServer] < 0.5 && share[lab.PeerToPeer] > 0.99 && share[lab.Hybrid] > 0.99
+	peers, both := finish("stay", lab.PeerToPeer), finish("stay", lab.Hybrid)
+	return fmt.Sprintf("When the origin is killed with 1.2 copies out, %s finish: the last of ten finds nobody who has its last pieces, since who has everything leaves at once. If they stay, %.0f %% finish with peers and %.0f %% with both. Killed before one copy is out, the first sharer of a swarm is a single point of failure as well.",
+			strings.Join(text, ", "), 100*peers, 100*both),
+		finish("home", lab.ClientServer) < 0.5 && finish("home", lab.PeerToPeer) > 0.75 && peers == 1 && both == 1 && finish("stay", lab.ClientServer) < 0.5
 }
 
 func moreServers(c compared) (string, bool) {

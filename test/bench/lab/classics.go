@@ -141,7 +141,10 @@ func limits(ctx context.Context, f *page.Figures) error {
 			}
 		}
 		by := "goes away"
-		if c.load.Arrivals > 1 && !c.load.OneMore {
+		switch {
+		case c.load.Arrivals > 1 && c.load.Model == lab.ClientServer: // all share its link, so that much of what it gives is in files not yet whole
+			by = fmt.Sprintf("grows, in a service by at least %.1f", c.load.Arrivals-1)
+		case c.load.Arrivals > 1 && !c.load.OneMore:
 			by = fmt.Sprintf("grows, in a service by %.1f", c.load.Arrivals-1)
 		}
 		f.Add("limit of arrivals", fmt.Sprintf("%s: a backlog of 100 after %d services", c.what, services),

@@ -167,7 +167,11 @@ func verdict(v lab.Verdict) string {
 		text += fmt.Sprintf(" By how much: %s.", strings.TrimSuffix(v.Margin, "."))
 	}
 	if v.Flip != nil {
-		text += fmt.Sprintf(" What would flip it: %s from %s to %s (then %s).", v.Flip.Input, v.Flip.From, v.Flip.To, v.Flip.Model)
+		then := string(v.Flip.Model)
+		if then == "" {
+			then = "nothing fits"
+		}
+		text += fmt.Sprintf(" What would flip it: %s from %s to %s (then %s).", v.Flip.Input, v.Flip.From, v.Flip.To, then)
 	}
 	return text
 }
