@@ -36,6 +36,7 @@ type engine struct {
 	have    []uint64 // words per node: verified
 	seen    []uint64 // have, and what the node says it fetches from an origin; the same slice where nobody says
 	taken   []uint64 // have, and what is being fetched
+	whole   []uint64 // a bit per node: it has everything
 	live    []int32  // per piece: receivers online that have it
 	lines   lines
 	uplinks []uplink // nil: they know their rates
@@ -53,6 +54,7 @@ type engine struct {
 	todo    []int32  // nodes to serve before the next event
 	stirred int      // rates cut in this event that were followed up
 	open    []uint64 // scratch
+	beside  []int32  // scratch
 
 	come  int // receivers that have come, in the order of people
 	setup int64
@@ -150,9 +152,13 @@ func newEngine(ctx context.Context, r lab.Run) *engine {
 	n := int(e.origins) + p.len()
 	e.nodes, e.place = large(make([]node, n)), large(make([]int32, n))
 	e.have, e.taken = large(make([]uint64, n*e.words)), large(make([]uint64, n*e.words))
+	e.whole = make([]uint64, (n+63)/64)
 	e.flows = large(make([]flow, 0, 3*n))
 	e.seen = e.have
 	e.open = make([]uint64, e.words)
+	if n >= far {
+		e.queue.soon = new(scout)
+	}
 	e.asks = !merged && n <= askers && piece <= askedAhead
 	if !merged && n <= learners {
 		e.uplinks = make([]uplink, n)
@@ -171,6 +177,7 @@ func newEngine(ctx context.Context, r lab.Run) *engine {
 		}
 		v.up, v.down = int64(float64(usable(float64(s.Origin.Up), s.Payload)*framing.origin)), 0
 		v.state, v.got = isHere, pieces
+		set(e.whole, int32(i))
 		fill(e.row(e.have, int32(i)), int(pieces))
 		fill(e.row(e.taken, int32(i)), int(pieces))
 	}
@@ -245,6 +252,9 @@ func (e *engine) start() {
 // whether there was one before the run has ended.
 func (e *engine) happen() bool {
 	at := min(e.queue.peek(), e.fifo.peek())
+	if e.queue.soon != nil {
+		e.foresee()
+	}
 	if at == forever || e.m.finished == e.people.honest || e.over(at) {
 		return false
 	}

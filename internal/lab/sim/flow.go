@@ -224,6 +224,7 @@ func (e *engine) verified(i, piece, from int32) {
 		e.hook.arrived(i, piece, from)
 	}
 	if v.got == e.pieces {
+		set(e.whole, i)
 		e.finished(i)
 	}
 	e.killDue()

@@ -33,6 +33,9 @@ type lines struct {
 	of       []choke.Line
 	dials    int
 	limit    int
+	places   []int32 // where of has its connections: those of node i from first + i*wide
+	first    int
+	wide     int
 	accounts map[pair]*account // nil: not kept
 	banned   map[pair]bool
 }
@@ -60,6 +63,7 @@ func newLines(n, origins int, notes bool, m *measures) lines {
 	at := min(l.limit, n)
 	first := min(originHas, n)
 	room := large(make([]int32, origins*first+(n-origins)*at))
+	l.places, l.first, l.wide = room, origins*(first-at), at
 	var beside []int32
 	if notes {
 		beside = make([]int32, len(room))

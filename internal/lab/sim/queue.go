@@ -23,6 +23,7 @@ type queue struct {
 	chunks  []chunk
 	free    int32 // first of the free chunks
 	n       int
+	soon    *scout // nil: nobody wants to know
 }
 
 // chunk is part of a file.
@@ -120,6 +121,9 @@ func (q *queue) refill() bool {
 		}
 		span := int64(1) << (8 * level)
 		q.base = q.base&^(span<<8-1) | int64(digit)<<(8*level)
+		if q.soon != nil && level <= foreseen && q.base >= q.soon.known {
+			q.gather(level, digit)
+		}
 		head := q.files[level][digit]
 		q.files[level][digit] = none
 		q.some[level][digit/64] &^= 1 << (digit % 64)
@@ -140,6 +144,9 @@ func (q *queue) refill() bool {
 			q.chunks[c].next, q.free = q.free, c
 		}
 		if whole {
+			if q.soon != nil && len(q.next) > ahead {
+				q.soon.crowd = len(q.next)
+			}
 			return true
 		}
 	}

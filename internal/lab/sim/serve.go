@@ -107,6 +107,12 @@ func (e *engine) offer(j int32) []uint64 {
 
 // lacks reports whether node i wants something of an offer that it does not fetch.
 func (e *engine) lacks(i int32, offer []uint64) bool {
+	if len(offer) == 1 {
+		return offer[0]&^e.taken[i] != 0
+	}
+	if bit(e.whole, i) { // where nodes stay, most are
+		return false
+	}
 	for w, set := range e.row(e.taken, i) {
 		if offer[w]&^set != 0 {
 			return true
@@ -151,13 +157,23 @@ func (e *engine) choose(j, i int32) int32 {
 }
 
 // counted returns the neighbours of node i among which pieces are counted: of very many
-// nodes, some.
+// nodes, some. Those who have everything, or nothing, make no piece rarer than another
+// and are left out, where that is less work than counting.
 func (e *engine) counted(i int32) []int32 {
 	all := e.lines.of[i].All()
 	if e.lag > 0 && len(all) > sampled {
-		return all[:sampled]
+		all = all[:sampled]
 	}
-	return all
+	if e.words == 1 {
+		return all
+	}
+	e.beside = e.beside[:0]
+	for _, j := range all {
+		if !bit(e.whole, j) {
+			e.beside = append(e.beside, j)
+		}
+	}
+	return e.beside
 }
 
 const sampled = 8
@@ -216,6 +232,9 @@ func (e *engine) assist(j int32) bool {
 	best, latest := int32(none), e.worth()
 	waiting := e.lines.of[j].Waiting()
 	for _, i := range waiting[:min(len(waiting), longest)] {
+		if bit(e.whole, i) {
+			continue
+		}
 		v := &e.nodes[i]
 		if v.nIn == 0 || i < e.origins || v.state != isHere || v.full() {
 			continue
