@@ -118,7 +118,9 @@ func bottleneck(c compared) (string, bool) {
 }
 
 func single(c compared) (string, bool) {
-	finish := func(name string, m lab.Model) float64 { return mid(c.labelled(name, lab.Survival, m, lab.LabelOneCopy), doneOf) }
+	finish := func(name string, m lab.Model) float64 {
+		return mid(c.labelled(name, lab.Survival, m, lab.LabelOneCopy), doneOf)
+	}
 	var text []string
 	for _, m := range lab.Models() {
 		text = append(text, fmt.Sprintf("%.0f %% with %s", 100*finish("home", m), m))
