@@ -212,7 +212,7 @@ func BenchmarkCrowd(b *testing.B) {
 	}
 }
 
-// BenchmarkMillion is BenchmarkCrowd with a million: two minutes and 2 GiB.
+// BenchmarkMillion is BenchmarkCrowd with a million: under two minutes and 1 GiB.
 func BenchmarkMillion(b *testing.B) { benchmarkCrowd(b, 1_000_000) }
 
 func benchmarkCrowd(b *testing.B, n int) {
