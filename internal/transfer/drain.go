@@ -10,14 +10,23 @@ import (
 // A system takes far more than a thin uplink carries: with 64 KiB for each of fifteen
 // connections, two seconds at 4 Mbit/s. All of that stands in front of our requests and
 // acknowledgements, cannot be cancelled, and makes turns fiction. So what was written
-// counts as sent when no more of it is on its way than the whole uplink carries in a
-// round trip and queueTime.
+// counts as sent when no more of it is on its way than allowance says.
 const (
 	queueTime  = 10 * time.Millisecond
 	leastQueue = 4 << 10  // two full packets and the half of what follows: their acknowledgement may be delayed
 	firstQueue = 16 << 10 // while the uplink is not known
 	burstTime  = 20 * time.Millisecond
 )
+
+// allowance is how much of one connection may be on its way over the round trip rtt
+// without queues, where the uplink was seen to carry rate bytes per second. Twice what
+// a round trip holds: the rate is what was seen, and is to be able to double with each.
+func allowance(rate int64, rtt time.Duration) int64 {
+	if rate <= 0 {
+		return firstQueue
+	}
+	return max(rate*int64(queueTime+2*rtt)/int64(time.Second), leastQueue)
+}
 
 // How long to wait before looking again.
 const (
@@ -46,11 +55,7 @@ func (t *Transfer) drain(c *conn) error {
 		if !ok {
 			return nil
 		}
-		may := int64(firstQueue)
-		if rate > 0 {
-			may = max(rate*int64(queueTime+rtt)/int64(time.Second), leastQueue)
-		}
-		over := int64(n) - may
+		over := int64(n) - allowance(rate, rtt)
 		if over <= 0 {
 			return nil
 		}

@@ -55,3 +55,23 @@ func TestWhatWasGivenIsCountedWhenTheReceiverLeavesAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestAllowance(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name string
+		rate int64
+		rtt  time.Duration
+		want int64
+	}{
+		{"an uplink nothing is known of", 0, 250 * ms, 16 << 10},
+		{"2 Mbit/s to a neighbour: two packets", 250_000, 0, 4 << 10},
+		{"2 Mbit/s across a country", 250_000, 20 * ms, 12_500},
+		{"20 Mbit/s to a neighbour: ten milliseconds", 2_500_000, ms, 30_000},
+		{"64 KiB a quarter of a second, to the other side of the world: it may double", 262_144, 250 * ms, 133_693},
+	} {
+		if got := allowance(c.rate, c.rtt); got != c.want {
+			t.Errorf("%s: %d bytes, want %d", c.name, got, c.want)
+		}
+	}
+}
