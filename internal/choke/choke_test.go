@@ -1,6 +1,7 @@
 package choke_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -108,6 +109,26 @@ func TestCapacity(t *testing.T) {
 	feed(60*s, 200_000)
 	if got := c.Rate(); got > 0.25e6 {
 		t.Errorf("a minute at 0.2 MB/s is not believed: %.0f", got)
+	}
+}
+
+// Few blocks leave a thin uplink in a second, and not one after the other: several
+// connections finish theirs when it happens.
+func TestCapacityOfAThinUplink(t *testing.T) {
+	const block, rate = 16 << 10, 250_000
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		var c choke.Capacity
+		now, left := time.Duration(0), 0
+		for now < 30*s {
+			now += time.Duration(rng.IntN(400)) * time.Millisecond
+			for ; float64(left+block) < rate*now.Seconds(); left += block {
+				c.Add(now, block)
+			}
+		}
+		if got := c.Rate(); got < 0.85*rate || got > 1.25*rate {
+			t.Errorf("seed %d: %.0f of %d bytes/s", seed, got, rate)
+		}
 	}
 }
 

@@ -11,7 +11,10 @@
 // choking; differs: the rotating part is a quarter, and all when we only seed).
 package choke
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A receiver is a free-rider once it took more than this from us and gave
 // less than the eighth part back.
@@ -98,11 +101,16 @@ type Capacity struct {
 	bytes int64   // in the current window
 	since time.Duration
 	begun bool
+	sure  bool // the rate is of a whole window; the first guess is not
 }
 
 const (
 	capacityWindow = 200 * time.Millisecond
 	capacityKeep   = 0.98 // of the rate, per window without as much
+	// A window lasts until this many bytes have left, but not forever: of a few blocks that
+	// happen to leave together the highest rate says more than a thin uplink carries.
+	capacityBytes = 16 * 16 << 10
+	capacityMost  = 2 * time.Second
 )
 
 // Add counts bytes that left.
@@ -111,9 +119,19 @@ func (c *Capacity) Add(now time.Duration, n int) {
 		c.begun, c.since = true, now
 	}
 	c.bytes += int64(n)
-	if d := now - c.since; d >= capacityWindow {
-		c.rate = max(float64(c.bytes)/d.Seconds(), c.rate*capacityKeep)
+	d := now - c.since
+	seen := float64(c.bytes) / d.Seconds()
+	switch {
+	case d < capacityWindow:
+	case c.bytes >= capacityBytes || d >= capacityMost:
+		keep := 0.0
+		if c.sure {
+			keep = math.Pow(capacityKeep, float64(d)/float64(capacityWindow))
+		}
+		c.rate, c.sure = max(seen, c.rate*keep), true
 		c.bytes, c.since = 0, now
+	case !c.sure:
+		c.rate = seen
 	}
 }
 
